@@ -1,0 +1,54 @@
+"""Everything an operator can set, read once from the environment (`PAWL_...`)."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One place for configuration. Secrets of vendors are not here: only the gateway reads them."""
+
+    model_config = SettingsConfigDict(env_prefix="PAWL_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".pawl")
+    """Where this machine's Pawl keeps its state: databases, objects, clones, sandboxes, logs."""
+    board: Path | None = None
+    """Folder of the local board. Default: `board` in home."""
+    forge: Path | None = None
+    """Folder of the local forge's bare repositories and pull requests. Default: `forge` in home."""
+    model: str = ""
+    """`provider:model` for every role a repository's WORKFLOW.md does not name."""
+    reviewer_model: str = ""
+    """`provider:model` for reviewers; empty: the same model, in a fresh context."""
+    gateway_url: str = "http://127.0.0.1:8377"
+    """Where the worker and the command line find the gateway."""
+    gateway_secret: str = ""
+    """Shared by gateway and worker. Default: made once and kept in home, readable by the owner only."""
+    journal_url: str = ""
+    """SQLAlchemy URL of the journal. Default: a SQLite file in home."""
+    objects_url: str = ""
+    """Where large bodies live: a URL obstore understands. Default: a folder in home."""
+    gateway_db_url: str = ""
+    """SQLAlchemy URL of the gateway's receipts. Default: a SQLite file in home."""
+    sandbox_mounts: str = ""
+    """Host folders shown read-only inside every sandbox: `/host/dir[:/inside/dir]`, separated by commas."""
+    sandbox_path: str = ""
+    """Folders put in front of PATH inside the sandbox, separated by colons."""
+    activity_slots: int = Field(default=100, ge=1)
+    """How many steps one worker runs at once."""
+    cached_workflows: int = Field(default=1_000, ge=1)
+    """How many running tickets one worker keeps in memory; parked ones beyond it cost a replay when they move."""
+    shutdown_seconds: int = Field(default=600, ge=0)
+    """How long a worker that is told to stop lets running steps finish."""
+
+    @property
+    def board_folder(self) -> Path:
+        return self.board or self.home / "board"
+
+    @property
+    def forge_folder(self) -> Path:
+        return self.forge or self.home / "forge"
+
+    def database(self, name: str, configured: str) -> str:
+        return configured or f"sqlite:///{self.home / name}.db"

@@ -1,0 +1,1 @@
+"""Durable decisions: what happens to a ticket, with no hand on the outside world."""

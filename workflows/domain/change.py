@@ -1,0 +1,63 @@
+"""The change: repository, branch, checks and pull request."""
+
+from pydantic import Field
+
+from workflows.domain.model import Record
+
+
+class Repository(Record):
+    """A repository as the forge opened it for one ticket: everything later is measured from `base_sha`."""
+
+    name: str
+    """The forge's stable name, safe as a folder name."""
+    url: str
+    base_branch: str
+    base_sha: str
+
+
+class Check(Record):
+    """One command that must succeed, run by the orchestrator and never merely claimed by an agent."""
+
+    name: str
+    run: str
+    """A shell line, run at the root of the checkout inside the sandbox."""
+    timeout_seconds: int = Field(default=600, ge=1, le=7_200)
+
+
+class CheckResult(Record):
+    name: str
+    ok: bool
+    reason: str
+    """Why it ended: `exited 1`, `timed out after 600 s`, ..."""
+    output: str
+    """Head and tail of the raw output, at most 10,000 characters."""
+
+
+class CheckReport(Record):
+    """All checks of one attempt. `state` is the workspace state they ran on: what was tested is what is pushed."""
+
+    ok: bool
+    summary: str
+    """One line for people: `tests: exited 1`."""
+    log: str
+    """Journal reference of the full report (a JSON list of CheckResult)."""
+    fingerprint: str = ""
+    """Digest of the failure text with times and addresses removed: two equal ones in a row mean no progress."""
+
+
+class Change(Record):
+    """A branch as it was published."""
+
+    branch: str
+    head_sha: str
+    files: int
+    insertions: int
+    deletions: int
+
+
+class PullRequest(Record):
+    number: int
+    url: str
+    branch: str
+    head_sha: str
+    merged_sha: str = ""

@@ -1,0 +1,76 @@
+"""Human actions: what people may say to a ticket, and which of it is refused when."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import Field
+
+from workflows.domain.model import Record
+from workflows.domain.ticket import Phase
+
+
+class Action(StrEnum):
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request-changes"
+    REJECT = "reject"
+    ANSWER = "answer"
+    STEER = "steer"
+    PAUSE = "pause"
+    RESUME = "resume"
+    TOP_UP = "top-up"
+    TAKE_OVER = "take-over"
+    ABORT = "abort"
+
+
+class Decision(Record):
+    """The one argument of every human action. All fields have defaults, so an empty box in the UI is valid."""
+
+    note: str = Field(default="", max_length=10_000)
+    """Words: feedback, the answer, the steering, the reason."""
+    by: str = Field(default="", max_length=200)
+    """Who decided, as they name themselves."""
+    of: str = Field(default="", max_length=64)
+    """The hash that was seen: of the plan at the plan gate, of the branch head at the merge gate. Empty: the current one."""
+    usd: Decimal | None = Field(default=None, gt=0)
+    """For top-up: by how many dollars the ceiling rises."""
+    id: str = Field(default="", max_length=64)
+    """Makes a repeated steering the same one."""
+
+
+class Desk(Record):
+    """What the rules below need to know of a ticket at the moment somebody acts."""
+
+    phase: Phase
+    subject: str = ""
+    """The hash that waits for approval at a gate."""
+    paused: bool = False
+
+
+_NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
+    Action.APPROVE: (Phase.PLAN_GATE, Phase.MERGE_GATE),
+    Action.REQUEST_CHANGES: (Phase.PLAN_GATE, Phase.MERGE_GATE),
+    Action.REJECT: (Phase.PLAN_GATE, Phase.MERGE_GATE),
+    Action.ANSWER: (Phase.QUESTION,),
+}
+_NEEDS_NOTE = frozenset({Action.REQUEST_CHANGES, Action.ANSWER, Action.STEER})
+
+
+def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
+    """Why the action cannot be taken now, in words for the person who tried; None when it can."""
+    if desk.phase.is_final:
+        return f"This ticket has ended ({desk.phase}); nothing can be changed any more."
+    wanted = _NEEDS_PHASE.get(action)
+    if wanted is not None and desk.phase not in wanted:
+        places = " or ".join(str(phase) for phase in wanted)
+        return f"Nothing to {action} now: the ticket is in {desk.phase}, not in {places}."
+    if action in _NEEDS_NOTE and not decision.note.strip():
+        return f"Say it in words: {action} needs a note."
+    if action is Action.APPROVE and decision.of and not desk.subject.startswith(decision.of):
+        return f"Stale approval: you approved {decision.of}, but {desk.subject} is waiting. Read it and approve again."
+    if action is Action.TOP_UP and decision.usd is None:
+        return 'Say by how much: top-up needs dollars, as {"usd": 5}.'
+    if action is Action.PAUSE and desk.paused:
+        return "The ticket is paused already."
+    if action is Action.RESUME and not desk.paused and desk.phase is not Phase.BLOCKED:
+        return f"Nothing to resume: the ticket is in {desk.phase} and not paused."
+    return None

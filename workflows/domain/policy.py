@@ -1,0 +1,36 @@
+"""A repository's policy: what its WORKFLOW.md says under `pawl:`, with safe defaults where it is silent."""
+
+from pydantic import Field
+
+from workflows.domain.budget import Budget
+from workflows.domain.change import Check
+from workflows.domain.model import Record
+
+
+class SandboxLimits(Record):
+    """What one command in the sandbox may use."""
+
+    memory_mb: int = Field(default=2_048, ge=64)
+    processes: int = Field(default=512, ge=8)
+    disk_mb: int = Field(default=2_048, ge=16)
+    seconds: int = Field(default=600, ge=1, le=7_200)
+    """Wall time of one command, unless the call asks for less."""
+
+
+class Models(Record):
+    """Model per role, as `provider:model`. A role that is not named uses the ticket's model."""
+
+    planner: str = ""
+    builder: str = ""
+    reviewer: str = ""
+    fixer: str = ""
+
+
+class Policy(Record):
+    checks: tuple[Check, ...] = ()
+    budget: Budget = Budget()
+    models: Models = Models()
+    sandbox: SandboxLimits = SandboxLimits()
+    branch_prefix: str = Field(default="pawl/", pattern=r"^[A-Za-z0-9._/-]{1,40}$")
+    source: str = "defaults (the repository has no WORKFLOW.md)"
+    """Where the policy came from, for people."""

@@ -1,0 +1,224 @@
+"""The session: one agent at work, its orders, its turns and the ways it ends."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import Field
+
+from workflows.domain.budget import Spend
+from workflows.domain.change import Check, Repository
+from workflows.domain.model import Record
+from workflows.domain.plan import PlanDraft, Risk
+from workflows.domain.policy import SandboxLimits
+from workflows.domain.review import Review
+from workflows.domain.ticket import TicketRef
+
+
+class Role(StrEnum):
+    PLANNER = "planner"
+    BUILDER = "builder"
+    REVIEWER = "reviewer"
+    FIXER = "fixer"
+
+    @property
+    def writes(self) -> bool:
+        """Whether the role may change files."""
+        return self in (Role.BUILDER, Role.FIXER)
+
+
+class StopReason(StrEnum):
+    """The named ways a session is stopped. The value is the sentence people read."""
+
+    TURNS = "it used up its turns"
+    SAME_FAILURE = "the same call failed the same way too often"
+    NO_CHANGE = "it went on without changing the workspace"
+    FORMAT = "its answers could not be read"
+    TIME = "it used up its time"
+    TOKENS = "it used up its tokens"
+    MONEY = "the money is used up"
+    REFUSED = "the model refused to answer"
+
+
+class WorkDone(Record):
+    """What a builder or fixer session submits."""
+
+    summary: str = Field(min_length=1, max_length=2_000)
+    risk: Risk = Risk.MEDIUM
+
+
+class Submission(Record):
+    """Exactly one of the three is set, by role."""
+
+    plan: PlanDraft | None = None
+    work: WorkDone | None = None
+    review: Review | None = None
+
+
+class WorkspaceOrder(Record):
+    """Which files a session works on: the base commit, plus a kept state when there is one."""
+
+    key: str
+    """Names the sandbox: the same key is the same sandbox while that lives."""
+    repository: Repository
+    state: str | None = None
+    """Journal reference of a workspace state: a git bundle of one commit, `refs/pawl/state`, whose parent is
+    `repository.base_sha` and whose tree is the workspace. None: the base itself."""
+    limits: SandboxLimits = SandboxLimits()
+
+
+class Brief(Record):
+    """What a session is told. Everything long is a journal reference, so histories stay short."""
+
+    ticket: TicketRef
+    identifier: str
+    title: str
+    ticket_text: str
+    """Journal reference: the ticket as it was claimed."""
+    guide: str = ""
+    """Journal reference: the repository's AGENTS.md and WORKFLOW.md prompt text."""
+    plan: str = ""
+    """Journal reference: the approved plan, as JSON of Plan."""
+    failure: str = ""
+    """Journal reference: the raw check report of the last strike."""
+    diff: str = ""
+    """Journal reference: the change a reviewer or fixer looks at."""
+    findings: str = ""
+    """Journal reference: JSON of Review, for a fixer."""
+    remarks: tuple[str, ...] = ()
+    """What people said: feedback on a plan revision, the answer to a question."""
+    checks: tuple[Check, ...] = ()
+
+
+class Limits(Record):
+    """A session's three hard stops: count, no progress, budget."""
+
+    turns: int = 60
+    minutes: int = 60
+    same_failure: int = 3
+    format_errors: int = 3
+    turns_without_change: int = 15
+    """Only for roles that write."""
+    tokens: int | None = None
+    usd: Decimal | None = None
+
+
+class SessionOrder(Record):
+    session: str
+    """The session's key in journal and gateway. Built from the ticket's first run id, so a Reset pays nothing again."""
+    account: str
+    """The ticket's key at the gateway: all its sessions draw on one budget."""
+    role: Role
+    part: int = 1
+    """Which session of its role this is in the ticket: plan revision, strike, review or fix round."""
+    model: str
+    brief: Brief
+    workspace: WorkspaceOrder
+    limits: Limits = Limits()
+    first_turn: int = 1
+    """Above 1 when the session goes on after a question or a top-up."""
+    after: str | None = None
+    """The turn whose conversation this session continues."""
+    paused: bool = False
+
+
+class OpenSession(Record):
+    order: SessionOrder
+
+
+class OpenedSession(Record):
+    prompt: str
+    """Journal reference of the rendered prompt; it never changes during the session, so provider caches hold."""
+
+
+class TakeTurn(Record):
+    session: str
+    account: str
+    role: Role
+    part: int
+    model: str
+    seq: int
+    prompt: str
+    after: str | None
+    """The turn before this one, None for the first."""
+    steering: tuple[str, ...] = ()
+    """What people said since the last turn, in order."""
+    workspace: WorkspaceOrder
+    checks: tuple[Check, ...] = ()
+
+
+class TurnEnd(StrEnum):
+    WORKING = "working"
+    SUBMITTED = "submitted"
+    ASKED = "asked"
+    REFUSED = "refused"
+    MONEY_OUT = "money out"
+    """The gateway did not send the call. Nothing was bought; the same turn can be taken again after a top-up."""
+
+
+class TurnReport(Record):
+    """What the workflow learns of a turn: counters and references, never the conversation."""
+
+    turn: str = ""
+    """The turn's id in the journal; empty when no call was sent."""
+    end: TurnEnd
+    summary: str
+    """One line for people: `edit slugify/slugify.py; run_checks: tests exited 1`."""
+    spend: Spend = Spend()
+    state: str | None = None
+    """Journal reference of the workspace state after the turn; None when it is the base itself."""
+    failing_call: str = ""
+    """Digest of the failing tool call and its result; empty when no call failed."""
+    format_error: bool = False
+    changed: bool = False
+    """Whether this turn changed the workspace."""
+    submission: Submission | None = None
+    question: str = ""
+    detail: str = ""
+    """For REFUSED and MONEY_OUT: what the gateway said, for people."""
+
+
+class SessionEnd(StrEnum):
+    SUBMITTED = "submitted"
+    ASKED = "asked"
+    STOPPED = "stopped"
+
+
+class SessionOutcome(Record):
+    end: SessionEnd
+    stop: StopReason | None = None
+    detail: str = ""
+    submission: Submission | None = None
+    question: str = ""
+    last_turn: str | None = None
+    next_turn: int = 1
+    state: str | None = None
+    spend: Spend = Spend()
+
+
+class CloseSession(Record):
+    session: str
+    account: str
+    workspace: WorkspaceOrder
+    keep_workspace: bool = True
+
+
+class Track(Record):
+    """What the stop rules need to remember of a session."""
+
+    turns: int = 0
+    spend: Spend = Spend()
+    same_failure: int = 0
+    last_failure: str = ""
+    format_errors: int = 0
+    turns_without_change: int = 0
+
+    def after(self, report: TurnReport) -> "Track":
+        repeated = bool(report.failing_call) and report.failing_call == self.last_failure
+        return Track(
+            turns=self.turns + 1,
+            spend=self.spend.plus(report.spend),
+            same_failure=(self.same_failure + 1 if repeated else 1) if report.failing_call else 0,
+            last_failure=report.failing_call,
+            format_errors=self.format_errors + 1 if report.format_error else 0,
+            turns_without_change=0 if report.changed else self.turns_without_change + 1,
+        )

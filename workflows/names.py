@@ -1,0 +1,34 @@
+"""Every name an operator sees: task queue, workflow ids, search attributes."""
+
+from temporalio.common import SearchAttributeKey
+
+from workflows.domain.session import Role
+from workflows.domain.ticket import TicketRef
+
+WORK = "pawl"
+"""The task queue of every Pawl worker."""
+
+PHASE = SearchAttributeKey.for_keyword("PawlPhase")
+REPO = SearchAttributeKey.for_keyword("PawlRepo")
+TICKET = SearchAttributeKey.for_keyword("PawlTicket")
+NEEDS_PERSON = SearchAttributeKey.for_bool("PawlNeedsPerson")
+COST = SearchAttributeKey.for_float("PawlCost")
+SEARCH_ATTRIBUTES = (PHASE, REPO, TICKET, NEEDS_PERSON, COST)
+
+
+def ticket_workflow_id(ref: TicketRef) -> str:
+    """One ticket, one workflow: two triggers cannot start two."""
+    return f"ticket:{ref.key}"
+
+
+def ticket_account(ref: TicketRef, first_run_id: str) -> str:
+    """The ticket's key at the gateway and in the journal. It survives Reset and continue-as-new."""
+    return f"{ref.id}.{first_run_id[:8]}"
+
+
+def session_key(account: str, role: Role, part: int) -> str:
+    return f"{account}.{role}{part}"
+
+
+def session_workflow_id(session: str) -> str:
+    return f"session:{session}"

@@ -1,0 +1,42 @@
+"""An agent at work: sessions of turns."""
+
+from abc import abstractmethod
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.session import CloseSession, OpenedSession, OpenSession, TakeTurn, TurnReport
+from workflows.ports import PATIENT, Port
+
+
+class Agent(Port):
+    """An agent at work, one turn per activity."""
+
+    options = ActivityConfig(
+        start_to_close_timeout=timedelta(hours=2),
+        heartbeat_timeout=timedelta(seconds=2),
+        retry_policy=PATIENT,
+    )
+
+    @activity.defn
+    @abstractmethod
+    async def open_session(self, request: OpenSession) -> OpenedSession:
+        """Register the run at the gateway and render its prompt into the journal.
+
+        Raises UnknownModel, UnknownPrice (a dollar ceiling is in force and the model has no price), BadCredentials.
+        """
+
+    @activity.defn
+    @abstractmethod
+    async def take_turn(self, turn: TakeTurn) -> TurnReport:
+        """One model answer and the tool calls it asked for, each journaled before the next begins.
+
+        A retry finds in the journal and at the gateway what was done, and does the rest.
+        Raises TapeMismatch, RunRevoked, BadRequest.
+        """
+
+    @activity.defn
+    @abstractmethod
+    async def close_session(self, request: CloseSession) -> None:
+        """Revoke the run; with `keep_workspace` false also destroy its sandbox."""

@@ -1,0 +1,40 @@
+"""What the agents are told besides the ticket: the repository's policy and guide."""
+
+from abc import abstractmethod
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.change import Repository
+from workflows.domain.model import Record
+from workflows.domain.policy import Policy
+from workflows.domain.ticket import Ticket
+from workflows.ports import PATIENT, Port
+
+
+class GatherContext(Record):
+    ticket: Ticket
+    repository: Repository
+
+
+class GatheredContext(Record):
+    policy: Policy
+    ticket_text: str
+    """Journal reference: the ticket's title, body and labels as they were claimed."""
+    guide: str
+    """Journal reference: AGENTS.md (else CLAUDE.md) and the prompt text of WORKFLOW.md, cut to size with a notice."""
+
+
+class Context(Port):
+    """What the agents are told besides the ticket."""
+
+    options = ActivityConfig(start_to_close_timeout=timedelta(minutes=2), retry_policy=PATIENT)
+
+    @activity.defn
+    @abstractmethod
+    async def gather_context(self, request: GatherContext) -> GatheredContext:
+        """Read policy and guide at the base commit.
+
+        Raises BadPolicy (with line and key of WORKFLOW.md) and NoChecks (nothing declared, nothing recognised).
+        """

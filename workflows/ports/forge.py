@@ -1,0 +1,113 @@
+"""Where code and pull requests live."""
+
+from abc import abstractmethod
+from datetime import timedelta
+
+from pydantic import Field
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.change import Change, PullRequest, Repository
+from workflows.domain.model import Record
+from workflows.domain.review import Finding
+from workflows.ports import PATIENT, Port
+
+
+class OpenRepository(Record):
+    url: str
+    """A path or a git URL, as the person named it."""
+    base_branch: str = ""
+    """Empty: the repository's default branch."""
+
+
+class PublishChange(Record):
+    repository: Repository
+    branch: str
+    state: str
+    """Journal reference of the workspace state to publish."""
+    message: str = Field(max_length=20_000)
+    previous_head: str = ""
+    """What we last published on the branch; empty when we never did. Anything else there was pushed by a person."""
+
+
+class ReadDiff(Record):
+    repository: Repository
+    head_sha: str
+
+
+class OpenPullRequest(Record):
+    repository: Repository
+    branch: str
+    head_sha: str
+    title: str
+    body: str
+
+
+class PostReview(Record):
+    repository: Repository
+    number: int
+    key: str
+    """Posting the same key again leaves one review."""
+    summary: str
+    findings: tuple[Finding, ...] = ()
+
+
+class MergePullRequest(Record):
+    repository: Repository
+    number: int
+    head_sha: str
+    """The head that was approved: another one is not merged."""
+
+
+class ClosePullRequest(Record):
+    repository: Repository
+    number: int
+    reason: str
+
+
+class Forge(Port):
+    """Where code and pull requests live. Only it holds git credentials; only trusted clones are its working copies."""
+
+    options = ActivityConfig(start_to_close_timeout=timedelta(minutes=5), retry_policy=PATIENT)
+
+    @activity.defn
+    @abstractmethod
+    async def open_repository(self, request: OpenRepository) -> Repository:
+        """Fetch the repository and fix the base every later step is measured from.
+
+        Raises RepositoryNotFound (no such repository, no such branch, no commit yet).
+        """
+
+    @activity.defn
+    @abstractmethod
+    async def publish_change(self, change: PublishChange) -> Change:
+        """Turn a workspace state into one commit on the branch and push it. The same request gives the same commit.
+
+        Raises BranchMoved when somebody else pushed to the branch, WorkspaceBroken when the state fails fsck or
+        holds no change.
+        """
+
+    @activity.defn
+    @abstractmethod
+    async def read_diff(self, request: ReadDiff) -> str:
+        """Journal reference of the unified diff from base to head."""
+
+    @activity.defn
+    @abstractmethod
+    async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:
+        """The open pull request of the branch: looked up first, created when there is none."""
+
+    @activity.defn
+    @abstractmethod
+    async def post_review(self, review: PostReview) -> None:
+        """Post findings as review comments, once per key."""
+
+    @activity.defn
+    @abstractmethod
+    async def merge_pull_request(self, merge: MergePullRequest) -> PullRequest:
+        """Merge into the base branch, once. Raises BranchMoved when head or base moved so that it cannot be merged."""
+
+    @activity.defn
+    @abstractmethod
+    async def close_pull_request(self, close: ClosePullRequest) -> None:
+        """Close without merging; closing a closed one changes nothing."""

@@ -1,0 +1,67 @@
+"""The append-only record of every session outside the workflow history."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from enum import StrEnum
+
+from workflows.domain.model import Record
+
+
+class EntryKind(StrEnum):
+    PROMPT = "prompt"
+    STEER = "steer"
+    ANSWER = "answer"
+    """A model answer as the agent understood it; the provider's own bytes are at the gateway."""
+    INTENT = "intent"
+    """A write that was decided and not yet done."""
+    TOOL = "tool"
+    """A tool call's result."""
+    STATE = "state"
+    """A kept workspace state."""
+    TURN = "turn"
+    """A finished turn."""
+
+
+class Entry(Record):
+    session: str
+    seq: int
+    """The turn, from 1; 0 for what belongs to the whole session."""
+    kind: EntryKind
+    key: str
+    """Unique in the session."""
+    body: str
+    """JSON text, or a journal reference where the kind says so."""
+    at: datetime | None = None
+    """When it was written, set by the journal."""
+
+
+class Journal(ABC):
+    """Append-only and put-if-absent, so that whoever writes first is right and a retry reads what was done.
+
+    Its methods are not activities: adapters use them inside activities. All are durable when they return.
+    """
+
+    @abstractmethod
+    async def put(self, entry: Entry) -> Entry:
+        """Write the entry unless its (session, key) exists; return what is stored."""
+
+    @abstractmethod
+    async def get(self, session: str, key: str) -> Entry | None: ...
+
+    @abstractmethod
+    async def entries(self, session: str, first: int = 0, last: int | None = None) -> list[Entry]:
+        """The session's entries with first <= seq <= last, in the order they were written."""
+
+    @abstractmethod
+    async def keep(self, data: bytes) -> str:
+        """Store bytes, return their reference: `sha256:<hex>`. The same bytes have the same reference."""
+
+    @abstractmethod
+    async def load(self, ref: str) -> bytes:
+        """The bytes of a reference. Raises KeyError when there are none."""
+
+    async def keep_text(self, text: str) -> str:
+        return await self.keep(text.encode())
+
+    async def load_text(self, ref: str) -> str:
+        return (await self.load(ref)).decode()

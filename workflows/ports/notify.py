@@ -1,0 +1,30 @@
+"""Telling people that a ticket waits for them or has ended."""
+
+from abc import abstractmethod
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.model import Record
+from workflows.domain.ticket import Phase
+from workflows.ports import PATIENT, Port
+
+
+class Note(Record):
+    key: str
+    """The same key is said once."""
+    identifier: str
+    phase: Phase
+    text: str
+
+
+class Notify(Port):
+    """Telling people that a ticket waits for them or has ended."""
+
+    options = ActivityConfig(start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+
+    @activity.defn
+    @abstractmethod
+    async def post_note(self, note: Note) -> None:
+        """Say it, once per key."""

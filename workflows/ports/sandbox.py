@@ -1,0 +1,171 @@
+"""Where untrusted work runs: nine methods every provider offers in the same meaning."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from workflows.domain.model import Record
+from workflows.domain.policy import SandboxLimits
+
+
+class Network(StrEnum):
+    NONE = "none"
+    CIDR = "cidr"
+    DOMAIN = "domain"
+
+
+class Capabilities(Record):
+    """What a provider can enforce. A spec that asks for more is refused with PolicyUnsupported, never weakened."""
+
+    network: Network
+    kill: bool
+    snapshot: bool
+    hard_limits: bool
+    """Whether memory, processes and CPU are capped by the kernel for the whole tree."""
+    tier: str
+    """The protection in force, in words: `bubblewrap, spare uid, cgroup`."""
+
+
+class SandboxSpec(Record):
+    key: str = Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")
+    """The same key is the same sandbox."""
+    limits: SandboxLimits = SandboxLimits()
+    labels: dict[str, str] = {}
+    image: str = ""
+    """A snapshot reference or an image name; empty: the provider's default."""
+    network: Network = Network.NONE
+    """What the sandbox may reach; NONE is nothing at all."""
+
+
+class SandboxRef(Record):
+    key: str
+    instance: str
+    """Differs for every sandbox ever made: a new instance under an old key has lost the old one's files."""
+
+
+class Command(Record):
+    argv: tuple[str, ...]
+    cwd: str = "/work"
+    env: dict[str, str] = {}
+    """Never secrets: whatever is here, the untrusted code reads."""
+    stdin: bytes = b""
+    timeout_seconds: float = 120
+
+
+class JobState(StrEnum):
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+class ExitReason(StrEnum):
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    DISK = "disk"
+    KILLED = "killed"
+    """We killed it."""
+    GONE = "gone"
+    """What ran it is gone, and with it the truth about how it ended."""
+
+
+class JobView(Record):
+    state: JobState
+    out: bytes = b""
+    """Standard output from the asked offset on; standard error is in it, in order, unless the job kept them apart."""
+    err: bytes = b""
+    out_next: int = 0
+    err_next: int = 0
+    truncated: bool = False
+    """The output went over its cap: what is kept is the head and what came last is dropped."""
+    reason: ExitReason | None = None
+    code: int | None = None
+    """Exit code, or signal number for SIGNALLED."""
+
+
+class SandboxInfo(Record):
+    ref: SandboxRef
+    labels: dict[str, str]
+    created: datetime
+    usd: str | None = None
+
+
+class SandboxError(Exception):
+    """Base of what a provider raises. Its message is for people."""
+
+
+class Transient(SandboxError):
+    """May work in a moment."""
+
+
+class Capacity(SandboxError):
+    """The provider is full; try later."""
+
+
+class Gone(SandboxError):
+    """The sandbox does not exist any more: make another from base commit and kept state."""
+
+
+class Denied(SandboxError):
+    """The provider refuses us, or a path leads out of the sandbox."""
+
+
+class BadSpec(SandboxError):
+    """The request makes no sense to the provider."""
+
+
+class PolicyUnsupported(SandboxError):
+    """The provider cannot enforce what was asked. Never weakened silently."""
+
+
+class Sandbox(ABC):
+    """A sandbox provider. `start` is safe to repeat: one job id is one run, however often and from wherever."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities: ...
+
+    @abstractmethod
+    async def ensure(self, spec: SandboxSpec) -> SandboxRef:
+        """Create, or attach by `spec.key`. Raises PolicyUnsupported, BadSpec, Capacity, Transient."""
+
+    @abstractmethod
+    async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
+        """Start a job; a second start of the same id is a no-op. Raises Gone."""
+
+    @abstractmethod
+    async def poll(
+        self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
+    ) -> JobView:
+        """State and output from the offsets on; waits up to `wait_seconds` for an end. Raises Gone, BadSpec (no such
+        job)."""
+
+    @abstractmethod
+    async def kill(self, ref: SandboxRef, job: str) -> None:
+        """End the whole process tree; harmless when it has ended."""
+
+    @abstractmethod
+    async def read(self, ref: SandboxRef, path: str, max_bytes: int) -> bytes:
+        """A regular file below /work, no symlink followed. Raises FileNotFoundError, Denied, BadSpec (too large)."""
+
+    @abstractmethod
+    async def write(self, ref: SandboxRef, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Replace a file below /work atomically, making missing folders, following no symlink. Raises Denied."""
+
+    @abstractmethod
+    async def snapshot(self, ref: SandboxRef) -> str:
+        """Keep the file system; the reference can be a later `spec.image`. Raises PolicyUnsupported."""
+
+    @abstractmethod
+    async def destroy(self, key: str) -> None:
+        """Kill everything in it and remove it; what does not exist is fine."""
+
+    @abstractmethod
+    async def list(self, labels: Mapping[str, str]) -> list[SandboxInfo]:
+        """The living sandboxes that carry all these labels."""

@@ -1,0 +1,108 @@
+"""The checkout inside a sandbox, as the orchestrator uses it."""
+
+from abc import ABC, abstractmethod
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.change import Check, CheckReport
+from workflows.domain.model import Record
+from workflows.domain.session import WorkspaceOrder
+from workflows.ports import PATIENT, Port
+from workflows.ports.sandbox import ExitReason
+
+
+class PrepareWorkspace(Record):
+    workspace: WorkspaceOrder
+
+
+class RunChecks(Record):
+    key: str
+    """Names this run: a repeated request finds the commands it has already started."""
+    workspace: WorkspaceOrder
+    checks: tuple[Check, ...]
+
+
+class DestroyWorkspace(Record):
+    key: str
+
+
+class Workspace(Port):
+    """The checkout inside a sandbox. The sandbox is disposable: base commit and last kept state make a new one."""
+
+    options = ActivityConfig(
+        start_to_close_timeout=timedelta(hours=3),
+        heartbeat_timeout=timedelta(seconds=5),
+        retry_policy=PATIENT,
+    )
+
+    @activity.defn
+    @abstractmethod
+    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+        """Make sure that the sandbox can run here and holds the checkout. Raises SandboxRefused with the exact fix."""
+
+    @activity.defn
+    @abstractmethod
+    async def run_checks(self, request: RunChecks) -> CheckReport:
+        """Run the checks in a fresh checkout of exactly the given state, which an agent has never touched."""
+
+    @activity.defn
+    @abstractmethod
+    async def destroy_workspace(self, request: DestroyWorkspace) -> None:
+        """Kill what runs in it and remove it; what does not exist is fine."""
+
+
+class Ran(Record):
+    """How a command in the checkout ended."""
+
+    reason: ExitReason
+    code: int | None
+    output: str
+    """Standard output and error as they came, head and tail of at most 10,000 characters; what was cut is said."""
+
+    @property
+    def ok(self) -> bool:
+        return self.reason is ExitReason.EXITED and self.code == 0
+
+    @property
+    def how(self) -> str:
+        """`exited 1`, `timeout`, ... for people and for the agent."""
+        return f"{self.reason} {self.code}" if self.code is not None else str(self.reason)
+
+
+class Checkout(ABC):
+    """A living checkout, for the agent's tools. Not activities: used inside them.
+
+    Every method raises ports.sandbox.Gone when the sandbox has died; the caller opens another and repeats the turn's
+    tool calls there, starting from the last kept state.
+    """
+
+    instance: str
+    """Differs for every sandbox ever made: a tool result of another instance has lost its effect on the files."""
+
+    @abstractmethod
+    async def run(self, job: str, command: str, timeout_seconds: float) -> Ran:
+        """Run a shell line at the root of the checkout. The same job id is one run, also after a crash of the caller,
+        which attaches to it and gets its output. Safe to cancel: the command goes on and can be attached to."""
+
+    @abstractmethod
+    async def read(self, path: str, max_bytes: int) -> bytes:
+        """A regular file of the checkout, by path relative to its root. Raises FileNotFoundError, Denied, BadSpec."""
+
+    @abstractmethod
+    async def write(self, path: str, data: bytes) -> None:
+        """Replace or create a file atomically. Raises Denied."""
+
+    @abstractmethod
+    async def keep_state(self, job: str) -> str | None:
+        """Take the files out as they are (what git ignores is left out): journal reference of the state, or None when
+        they equal the base. The same files give the same reference."""
+
+
+class Checkouts(ABC):
+    """Opens checkouts: attaches to the living sandbox of the key, or makes one from base commit and state."""
+
+    @abstractmethod
+    async def open(self, order: WorkspaceOrder) -> Checkout:
+        """Raises SandboxError (see ports.sandbox) when there can be none."""
