@@ -74,5 +74,5 @@ def input_token_bound(body_bytes: int, last_body_bytes: int = 0, last_tokens: in
 
 
 def fits(ceiling: Decimal | None, spent: Decimal, reserved: Decimal, worst_case: Decimal) -> bool:
-    """Whether a call may be sent: spent, reserved by calls in flight, and its own worst case stay within the ceiling."""
+    """Whether a call may be sent: spent, reserved by calls in flight and its own worst case stay within the ceiling."""
     return ceiling is None or spent + reserved + worst_case <= ceiling

@@ -34,7 +34,7 @@ class SandboxSpec(Record):
     key: str = Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")
     """The same key is the same sandbox."""
     limits: SandboxLimits = SandboxLimits()
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     image: str = ""
     """A snapshot reference or an image name; empty: the provider's default."""
     network: Network = Network.NONE
@@ -50,7 +50,7 @@ class SandboxRef(Record):
 class Command(Record):
     argv: tuple[str, ...]
     cwd: str = "/work"
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default_factory=dict)
     """Never secrets: whatever is here, the untrusted code reads."""
     stdin: bytes = b""
     timeout_seconds: float = 120
