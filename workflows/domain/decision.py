@@ -30,7 +30,7 @@ class Decision(Record):
     by: str = Field(default="", max_length=200)
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
-    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate. Empty: the current one."""
+    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate. Empty: today's."""
     usd: Decimal | None = Field(default=None, gt=0)
     """For top-up: by how many dollars the ceiling rises."""
     id: str = Field(default="", max_length=64)
