@@ -11,6 +11,7 @@ class Budget(Record):
     """The ceilings of one ticket. A missing dollar or token ceiling means that none is in force."""
 
     usd: Decimal | None = Field(default=Decimal(5), ge=0)
+    usd_per_session: Decimal | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
     turns_per_session: int = Field(default=60, ge=1, le=500)
     minutes_per_session: int = Field(default=60, ge=1, le=24 * 60)

@@ -117,7 +117,10 @@ class SessionOrder(Record):
     first_turn: int = 1
     """Above 1 when the session goes on after a question or a top-up."""
     after: str | None = None
-    """The turn whose conversation this session continues."""
+    """The turn whose conversation this session continues. Where that turn belongs to another session, this session's
+    prompt is the next message of the same conversation."""
+    opening: tuple[str, ...] = ()
+    """What people said before the first turn: the answer to a question, steering that found no session."""
     paused: bool = False
 
 
@@ -193,6 +196,10 @@ class SessionOutcome(Record):
     next_turn: int = 1
     state: str | None = None
     spend: Spend = Spend()
+    heard: tuple[str, ...] = ()
+    """Steering that reached the agent, each with the turn it reached."""
+    unheard: tuple[str, ...] = ()
+    """Steering that came too late for this session."""
 
 
 class CloseSession(Record):

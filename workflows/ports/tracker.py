@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
 from workflows.domain.model import Record
-from workflows.domain.ticket import Phase, Ticket, TicketRef
+from workflows.domain.ticket import Ticket, TicketRef
 from workflows.ports import PATIENT, Port
 
 
@@ -21,7 +21,8 @@ class ClaimTicket(Record):
 
 class MoveTicket(Record):
     ref: TicketRef
-    to: Phase
+    to: str
+    """A Phase; or, where the card is put back, the status it had before."""
 
 
 class PostComment(Record):

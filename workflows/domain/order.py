@@ -1,0 +1,79 @@
+"""What starts a ticket, what people see of it while it runs, and what it ends with."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from workflows.domain.budget import Bill, Spend
+from workflows.domain.change import PullRequest
+from workflows.domain.model import Record
+from workflows.domain.session import Role
+from workflows.domain.ticket import Phase, TicketRef
+
+
+class TicketOrder(Record):
+    """The start argument of a Ticket."""
+
+    ref: TicketRef
+    identifier: str
+    title: str = ""
+    repository: str
+    """Path or URL, as a person names it."""
+    base_branch: str = ""
+    model: str
+    """`provider:model` of every role the repository's policy does not name."""
+    reviewer_model: str = ""
+    usd: Decimal | None = Field(default=None, gt=0)
+    """A dollar ceiling that replaces the policy's."""
+    version: int | None = None
+    """The ticket's version that the trigger saw."""
+    label: str = ""
+    """Shown on the ticket and the pull request, for runs whose answers are not a live model's."""
+
+
+class SessionLine(Record):
+    """One session in the ticket's story."""
+
+    session: str
+    role: Role
+    part: int
+    ended: str = ""
+    """How it ended, in words; empty while it runs."""
+    spend: Spend = Spend()
+
+
+class TicketStatus(Record):
+    """The answer of the `status` query: everything `pawl show` and a chat message need."""
+
+    identifier: str
+    title: str
+    account: str
+    phase: Phase
+    paused: bool = False
+    waiting_for: str = ""
+    """What a person can do now, as a sentence; empty when nobody is needed."""
+    subject: str = ""
+    """The hash that waits for approval."""
+    plan: str = ""
+    """The current plan as Markdown."""
+    repository: str = ""
+    branch: str = ""
+    sessions: tuple[SessionLine, ...] = ()
+    pull_request: PullRequest | None = None
+    spend: Spend = Spend()
+    story: tuple[str, ...] = ()
+    """What happened so far, one sentence each, oldest first."""
+
+
+class TicketOutcome(Record):
+    """The result of a Ticket."""
+
+    identifier: str
+    phase: Phase
+    summary: str
+    plan_hash: str = ""
+    approved_by: str = ""
+    branch: str = ""
+    pull_request: PullRequest | None = None
+    strikes: int = 0
+    bill: Bill = Bill()
