@@ -1,0 +1,238 @@
+"""The journal's storage: entries and small bodies in a database, large bodies in an object store."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import obstore
+import sqlalchemy as sa
+from obstore.store import LocalStore, ObjectStore, from_url
+from sqlalchemy import event
+from sqlalchemy.dialects.postgresql import VARCHAR
+from sqlalchemy.exc import IntegrityError
+
+from workflows.domain.model import Record
+from workflows.ports.journal import Entry, EntryKind
+
+SMALL = 16 * 1024
+"""Bytes up to which a body lives in the database, where it shares the commit of the rows around it."""
+
+_PREFIX = "sha256:"
+_KEY = sa.String(300).with_variant(VARCHAR(300, collation="C"), "postgresql")  # ordered by code point everywhere
+_TABLES = sa.MetaData()
+_ENTRIES = sa.Table(
+    "entries",
+    _TABLES,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("session", _KEY, nullable=False),
+    sa.Column("key", _KEY, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.UniqueConstraint("session", "key"),
+    sa.Index("entries_by_turn", "session", "seq"),
+)
+_BODIES = sa.Table(
+    "bodies",
+    _TABLES,
+    sa.Column("ref", sa.String(80), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+
+class JournalEvent(Record):
+    """An entry with its place in the whole journal. Places grow; they may have gaps."""
+
+    place: int
+    entry: Entry
+
+
+def reference(data: bytes) -> str:
+    """The reference of these bytes, wherever they are kept."""
+    return _PREFIX + hashlib.sha256(data).hexdigest()
+
+
+class JournalStore:
+    """Put-if-absent rows and content-addressed bodies. Every write is durable when its call returns.
+
+    All methods block and may be called from any thread; several processes may share one database and object store.
+    """
+
+    def __init__(self, url: str, objects: str | Path, synchronous: str = "FULL") -> None:
+        """`url` is SQLAlchemy's; `objects` is a folder or a URL that obstore understands. For SQLite, `synchronous`
+        NORMAL is safe against a killed process but may lose the last commits in a power cut."""
+        self._engine = _engine(url, synchronous)
+        self._reading = self._engine.execution_options(pawl_reads=True)
+        self._objects = _object_store(objects)
+        with self._engine.begin() as connection:
+            _TABLES.create_all(connection)
+
+    def write(self, batch: Sequence[Entry | bytes]) -> list[Entry | str]:
+        """Write entries and small bodies in one commit, the bodies first.
+
+        Returns, in order: for an entry what is stored under its (session, key), itself or the one that was there
+        first; for a body its reference.
+        """
+        try:
+            return self._write(batch)
+        except IntegrityError:  # another process wrote one of them between our look-up and our insert: look again
+            return self._write(batch)
+
+    def get(self, session: str, key: str) -> Entry | None:
+        where = sa.and_(_ENTRIES.c.session == session, _ENTRIES.c.key == key)
+        with self._reading.connect() as connection:
+            row = connection.execute(sa.select(_ENTRIES).where(where)).mappings().first()
+        return _entry(row) if row else None
+
+    def entries(self, session: str, first: int = 0, last: int | None = None) -> list[Entry]:
+        """The session's entries with first <= seq <= last, in the order they were written."""
+        query = sa.select(_ENTRIES).where(_ENTRIES.c.session == session, _ENTRIES.c.seq >= first)
+        if last is not None:
+            query = query.where(_ENTRIES.c.seq <= last)
+        with self._reading.connect() as connection:
+            return [_entry(row) for row in connection.execute(query.order_by(_ENTRIES.c.id)).mappings()]
+
+    def events(
+        self, prefix: str = "", kinds: Sequence[EntryKind] = (), after: int = 0, limit: int = 500
+    ) -> list[JournalEvent]:
+        """Entries of all sessions whose key begins with `prefix`, of these kinds (none named: all), in the order they
+        were written. Page on, or follow a running session, with the last place as `after`."""
+        query = sa.select(_ENTRIES).where(_ENTRIES.c.id > after).order_by(_ENTRIES.c.id).limit(limit)
+        if prefix:
+            query = query.where(_ENTRIES.c.session >= prefix, _ENTRIES.c.session < prefix + "\U0010ffff")
+        if kinds:
+            query = query.where(_ENTRIES.c.kind.in_([kind.value for kind in kinds]))
+        with self._reading.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [JournalEvent(place=row["id"], entry=_entry(row)) for row in rows]
+
+    def keep(self, data: bytes) -> str:
+        """Store bytes, return their reference."""
+        if len(data) <= SMALL:
+            self.write([data])
+        else:
+            self._keep_object(data)
+        return reference(data)
+
+    def load(self, ref: str) -> bytes:
+        """The bytes of a reference. Raises KeyError when there are none, or when what is there was damaged."""
+        with self._reading.connect() as connection:
+            data = connection.execute(sa.select(_BODIES.c.data).where(_BODIES.c.ref == ref)).scalar()
+        if data is None:
+            data = self._load_object(ref)
+        if reference(data) != ref:
+            raise KeyError(f"{ref} is damaged: its bytes have another digest. Restore it from a backup.")
+        return data
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _write(self, batch: Sequence[Entry | bytes]) -> list[Entry | str]:
+        bodies = {reference(item): item for item in batch if isinstance(item, bytes)}
+        entries = [item for item in batch if isinstance(item, Entry)]
+        with self._engine.begin() as connection:
+            if bodies:
+                _insert_bodies(connection, bodies)
+            stored = _insert_entries(connection, entries) if entries else {}
+        return [reference(item) if isinstance(item, bytes) else stored[item.session, item.key] for item in batch]
+
+    def _keep_object(self, data: bytes) -> None:
+        path = _object_path(reference(data))
+        if self._object_size(path) != len(data):
+            obstore.put(self._objects, path, data)
+        if isinstance(self._objects, LocalStore):
+            _make_durable(Path(str(self._objects.prefix)), path)
+
+    def _object_size(self, path: str) -> int | None:
+        try:
+            return obstore.head(self._objects, path)["size"]
+        except FileNotFoundError:
+            return None
+
+    def _load_object(self, ref: str) -> bytes:
+        try:
+            return bytes(obstore.get(self._objects, _object_path(ref)).bytes())
+        except FileNotFoundError as error:
+            raise KeyError(f"The journal holds nothing under {ref!r}.") from error
+
+
+def _insert_bodies(connection: sa.Connection, bodies: Mapping[str, bytes]) -> None:
+    known = set(connection.execute(sa.select(_BODIES.c.ref).where(_BODIES.c.ref.in_(list(bodies)))).scalars())
+    if rows := [{"ref": ref, "data": data} for ref, data in bodies.items() if ref not in known]:
+        connection.execute(sa.insert(_BODIES), rows)
+
+
+def _insert_entries(connection: sa.Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], Entry]:
+    """Insert those whose (session, key) is free; return what is then stored under each."""
+    keys = [(entry.session, entry.key) for entry in entries]
+    query = sa.select(_ENTRIES).where(sa.tuple_(_ENTRIES.c.session, _ENTRIES.c.key).in_(keys))
+    found = {(row["session"], row["key"]): _entry(row) for row in connection.execute(query).mappings()}
+    now, new = datetime.now(UTC), list[dict[str, Any]]()
+    for entry, key in zip(entries, keys, strict=True):
+        if key not in found:
+            found[key] = entry.model_copy(update={"at": now})
+            new.append({**found[key].model_dump(mode="json"), "at": now.isoformat()})
+    if new:
+        connection.execute(sa.insert(_ENTRIES), new)
+    return found
+
+
+def _entry(row: sa.RowMapping) -> Entry:
+    return Entry(
+        session=row["session"],
+        seq=row["seq"],
+        kind=EntryKind(row["kind"]),
+        key=row["key"],
+        body=row["body"],
+        at=datetime.fromisoformat(row["at"]),
+    )
+
+
+def _object_path(ref: str) -> str:
+    digest = ref.removeprefix(_PREFIX)
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise KeyError(f"{ref!r} is not a journal reference: those read {_PREFIX}<64 hex digits>.")
+    return f"{digest[:2]}/{digest[2:]}"
+
+
+def _make_durable(folder: Path, path: str) -> None:
+    """The object store leaves written files to the operating system; a row must not outlive the body it names."""
+    for part in (folder / path, (folder / path).parent, folder):
+        handle = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _object_store(where: str | Path) -> ObjectStore:
+    if isinstance(where, str) and "://" in where:
+        return LocalStore.from_url(where, mkdir=True) if where.startswith("file://") else from_url(where)
+    return LocalStore(Path(where), mkdir=True)
+
+
+def _engine(url: str, synchronous: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN cannot be IMMEDIATE
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        """A writer takes its lock first: upgrading a read later fails at once when another process wrote meanwhile."""
+        reads = connection.get_execution_options().get("pawl_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
