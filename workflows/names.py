@@ -1,5 +1,7 @@
 """Every name an operator sees: task queue, workflow ids, search attributes."""
 
+import re
+
 from temporalio.common import SearchAttributeKey
 
 from workflows.domain.session import Role
@@ -32,3 +34,19 @@ def session_key(account: str, role: Role, part: int) -> str:
 
 def session_workflow_id(session: str) -> str:
     return f"session:{session}"
+
+
+def workspace_key(account: str) -> str:
+    """The sandbox all sessions of the ticket work in."""
+    return f"{account}.work"
+
+
+def checks_key(account: str, role: Role, part: int) -> str:
+    """The sandbox in which the orchestrator runs the checks on one attempt."""
+    return f"{account}.checks.{role}{part}"
+
+
+def branch(prefix: str, identifier: str, account: str) -> str:
+    """`pawl/eng-1-3f2a9c10`: readable, and another run of the same ticket gets another one."""
+    readable = re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-")[:40] or "ticket"
+    return f"{prefix}{readable}-{account.rsplit('.', 1)[-1]}"

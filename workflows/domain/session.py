@@ -2,16 +2,19 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import Field
 
 from workflows.domain.budget import Spend
 from workflows.domain.change import Check, Repository
 from workflows.domain.model import Record
-from workflows.domain.plan import PlanDraft, Risk
+from workflows.domain.plan import Plan, PlanDraft, Risk
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.review import Review
 from workflows.domain.ticket import TicketRef
+
+Submitted = TypeVar("Submitted", PlanDraft, "WorkDone", Review)
 
 
 class Role(StrEnum):
@@ -76,14 +79,14 @@ class Brief(Record):
     """Journal reference: the ticket as it was claimed."""
     guide: str = ""
     """Journal reference: the repository's AGENTS.md and WORKFLOW.md prompt text."""
-    plan: str = ""
-    """Journal reference: the approved plan, as JSON of Plan."""
+    plan: Plan | None = None
+    """The approved plan."""
     failure: str = ""
     """Journal reference: the raw check report of the last strike."""
     diff: str = ""
     """Journal reference: the change a reviewer or fixer looks at."""
-    findings: str = ""
-    """Journal reference: JSON of Review, for a fixer."""
+    review: Review | None = None
+    """What the fixer is to fix."""
     remarks: tuple[str, ...] = ()
     """What people said: feedback on a plan revision, the answer to a question."""
     checks: tuple[Check, ...] = ()
@@ -184,12 +187,15 @@ class SessionEnd(StrEnum):
     SUBMITTED = "submitted"
     ASKED = "asked"
     STOPPED = "stopped"
+    BLOCKED = "blocked"
+    """A step failed for good; when the cause is mended the session goes on at the same turn."""
 
 
 class SessionOutcome(Record):
     end: SessionEnd
     stop: StopReason | None = None
     detail: str = ""
+    """What the gateway, the model or the failed step said, for people."""
     submission: Submission | None = None
     question: str = ""
     last_turn: str | None = None
@@ -200,6 +206,14 @@ class SessionOutcome(Record):
     """Steering that reached the agent, each with the turn it reached."""
     unheard: tuple[str, ...] = ()
     """Steering that came too late for this session."""
+
+    def submitted(self, kind: type[Submitted]) -> Submitted:
+        """The submission, which must be of this kind: a role's tools let it submit nothing else."""
+        said = self.submission or Submission()
+        found = next((part for part in (said.plan, said.work, said.review) if isinstance(part, kind)), None)
+        if found is None:
+            raise TypeError(f"the session submitted no {kind.__name__}")
+        return found
 
 
 class CloseSession(Record):

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.workflow import ActivityConfig
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 from workflows.domain.session import CloseSession, OpenedSession, OpenSession, TakeTurn, TurnReport
 from workflows.ports import PATIENT, Port
@@ -17,6 +17,7 @@ class Agent(Port):
         start_to_close_timeout=timedelta(hours=2),
         heartbeat_timeout=timedelta(seconds=2),
         retry_policy=PATIENT,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
 
     @activity.defn

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.workflow import ActivityConfig
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 from workflows.domain.change import Check, CheckReport
 from workflows.domain.model import Record
@@ -35,6 +35,7 @@ class Workspace(Port):
         start_to_close_timeout=timedelta(hours=3),
         heartbeat_timeout=timedelta(seconds=5),
         retry_policy=PATIENT,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
 
     @activity.defn

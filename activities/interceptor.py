@@ -1,0 +1,42 @@
+"""What every activity gets without asking: a heartbeat while it runs, and log lines that say whose step it is."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+BEATS_PER_TIMEOUT = 4
+"""A beat can be late by three intervals before the server gives the step to another worker."""
+
+
+class StepInterceptor(Interceptor):
+    """Register it with the worker."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Step(next)
+
+
+class _Step(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        beating = asyncio.create_task(_beat(info.heartbeat_timeout.total_seconds())) if info.heartbeat_timeout else None
+        try:
+            return await super().execute_activity(input)
+        except ApplicationError as error:
+            activity.logger.warning("%s failed: %s", info.activity_type, error.message)
+            raise
+        finally:
+            if beating is not None:
+                beating.cancel()
+                with suppress(asyncio.CancelledError):
+                    await beating
+
+
+async def _beat(timeout_seconds: float) -> None:
+    """Sign of life only: heartbeats are throttled and not durable, so they never carry data."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(timeout_seconds / BEATS_PER_TIMEOUT)

@@ -1,0 +1,177 @@
+"""The desk a ticket lies on: what people may say to it, what they see of it, and how it waits for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows import names
+from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.events import meaning_of_move
+from workflows.domain.order import TicketStatus
+from workflows.domain.ticket import Phase
+from workflows.domain.words import ACTIONS, details, waiting_for
+
+Said = Decision | str | None
+"""What the UI can send: nothing, a text, or a Decision."""
+STORY_LINES = 200
+
+
+class Ended(Exception):
+    """The ticket's way is over, for a named reason."""
+
+    def __init__(self, phase: Phase, reason: str) -> None:
+        super().__init__(reason)
+        self.phase = phase
+        self.reason = reason
+
+
+def _decision(said: Said) -> Decision:
+    return Decision(note=said) if isinstance(said, str) else said or Decision()
+
+
+def _signal(action: Action) -> Callable[..., None]:
+    """A signal for the Temporal UI. It cannot answer, so what is refused is told in the story."""
+
+    @workflow.signal(name=action.value, description=ACTIONS[action])
+    def handler(self: Any, decision: Said = None) -> None:
+        self.hear(action, _decision(decision))
+
+    return handler
+
+
+def _update(action: Action) -> Callable[..., Any]:
+    """The same action for whoever can read an answer: refused in words, before anything is written."""
+
+    @workflow.update(name=action.value, description=ACTIONS[action])
+    def handler(self: Any, decision: Said = None) -> str:
+        said = _decision(decision)
+        info = workflow.current_update_info()
+        return self.act(action, said if said.id or info is None else said.model_copy(update={"id": info.id}))
+
+    @handler.validator
+    def validate(self: Any, decision: Said = None) -> None:
+        if words := self.refused(action, _decision(decision)):
+            raise ApplicationError(words, type="Refused")
+
+    return handler
+
+
+class TicketDesk:
+    """Signals, updates and queries of a ticket, and the state they share with its flow."""
+
+    def __init__(self, identifier: str, title: str, account: str, repository: str) -> None:
+        self._status = TicketStatus(
+            identifier=identifier, title=title, account=account, phase=Phase.TODO, repository=repository
+        )
+        self._verdict: tuple[Action, Decision] | None = None
+        self._ending: Ended | None = None
+        self._steering: list[Decision] = []
+        self._added_usd: list[Decision] = []
+        self._resumed = 0
+        self._shown_phase = Phase.TODO.value
+        self._heard_ids: set[str] = set()
+
+    approve, approve_update = _signal(Action.APPROVE), _update(Action.APPROVE)
+    request_changes, request_changes_update = _signal(Action.REQUEST_CHANGES), _update(Action.REQUEST_CHANGES)
+    reject, reject_update = _signal(Action.REJECT), _update(Action.REJECT)
+    answer, answer_update = _signal(Action.ANSWER), _update(Action.ANSWER)
+    steer, steer_update = _signal(Action.STEER), _update(Action.STEER)
+    pause, pause_update = _signal(Action.PAUSE), _update(Action.PAUSE)
+    resume, resume_update = _signal(Action.RESUME), _update(Action.RESUME)
+    top_up, top_up_update = _signal(Action.TOP_UP), _update(Action.TOP_UP)
+    take_over, take_over_update = _signal(Action.TAKE_OVER), _update(Action.TAKE_OVER)
+    abort, abort_update = _signal(Action.ABORT), _update(Action.ABORT)
+
+    @workflow.signal(name="card-moved", description="A person moved the card on the board; the status it has now.")
+    def card_moved(self, status: str | None = None) -> None:
+        """Obey the person who moved the card. What Pawl itself wrote comes back as an echo and changes nothing."""
+        if not status or status == self._shown_phase:
+            return
+        action = meaning_of_move(self._status.phase, status)
+        if action is None:
+            self.tell(f"The card was moved to {status}, which asks for nothing here")
+        else:
+            self.hear(action, Decision(note=f"the card was moved to {status}", by="the board"))
+
+    @workflow.query(name="status", description="Where the ticket is, what it waits for, and its story so far.")
+    def status(self) -> TicketStatus:
+        return self._status
+
+    def refused(self, action: Action, decision: Decision) -> str | None:
+        desk = Desk(phase=self._status.phase, subject=self._status.subject, paused=self._status.paused)
+        return refusal(action, decision, desk)
+
+    def hear(self, action: Action, decision: Decision) -> None:
+        if words := self.refused(action, decision):
+            self.tell(f"{action} was not accepted. {words}")
+        else:
+            self.act(action, decision)
+
+    def act(self, action: Action, decision: Decision) -> str:
+        """Take an action that the rules allow; the answer is for whoever sent it."""
+        if decision.id and f"{action}:{decision.id}" in self._heard_ids:
+            return "This was said before; it counts once."
+        self._heard_ids.add(f"{action}:{decision.id}")
+        answer = self._take(action, decision)
+        by = f" by {decision.by}" if decision.by else ""
+        note = f": {decision.note[:200]}" if decision.note else ""
+        self.tell(f"{action}{by}{note}")
+        return answer
+
+    def _take(self, action: Action, decision: Decision) -> str:
+        match action:
+            case Action.APPROVE | Action.REQUEST_CHANGES | Action.REJECT | Action.ANSWER:
+                self._verdict = (action, decision)
+                return f"Done: {action} taken for {self._status.subject or self._status.identifier}."
+            case Action.STEER:
+                self._steering.append(decision)
+                return "Passed on: the agent reads it at its next turn."
+            case Action.PAUSE:
+                self._show(paused=True)
+                return "Paused: nothing new starts until you resume."
+            case Action.RESUME:
+                self._resumed += 1
+                self._show(paused=False)
+                return "Going on."
+            case Action.TOP_UP:
+                self._added_usd.append(decision)
+                return f"The ceiling rises by ${decision.usd}."
+            case Action.TAKE_OVER:
+                self._ending = Ended(
+                    Phase.TAKEN_OVER, f"{decision.by or 'A person'} took over. {decision.note}".strip()
+                )
+                return "It is yours: the agent stops, branch and pull request stay."
+            case Action.ABORT:
+                self._ending = Ended(
+                    Phase.CANCELLED, f"Aborted by {decision.by or 'a person'}. {decision.note}".strip()
+                )
+                return "Stopping and undoing."
+
+    def tell(self, sentence: str) -> None:
+        """Add a sentence to the story people read."""
+        line = f"{workflow.now():%H:%M:%S} {sentence}"
+        self._show(story=(*self._status.story, line)[-STORY_LINES:])
+
+    def _show(self, **changed: Any) -> None:
+        self._status = self._status.model_copy(update=changed)
+        workflow.set_current_details(details(self._status))
+
+    def _enter(self, phase: Phase, subject: str = "", reason: str = "") -> None:
+        """Be in a phase, for everybody who looks: status, details and search attributes."""
+        self._show(phase=phase, subject=subject, waiting_for=waiting_for(phase, reason))
+        workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]  # the SDK leaves it generic
+            [
+                names.PHASE.value_set(phase.value),
+                names.NEEDS_PERSON.value_set(phase.waits_for_a_person),
+                names.COST.value_set(float(self._status.spend.usd)),
+            ]
+        )
+
+    async def _verdict_of_a_person(self) -> tuple[Action, Decision]:
+        """Wait, for as long as it takes, until somebody decides at the gate that is open."""
+        self._verdict = None
+        await workflow.wait_condition(lambda: self._verdict is not None)
+        assert self._verdict is not None  # noqa: S101  # for the type checker: the condition above
+        return self._verdict

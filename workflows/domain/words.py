@@ -1,0 +1,110 @@
+"""The sentences a stranger reads in the Temporal UI and on the ticket."""
+
+from workflows.domain.decision import Action
+from workflows.domain.order import TicketOutcome, TicketStatus
+from workflows.domain.plan import Plan
+from workflows.domain.session import WorkDone
+from workflows.domain.ticket import Phase, Ticket
+
+ACTIONS: dict[Action, str] = {
+    Action.APPROVE: 'Approve what waits. No payload, or {"note": "...", "by": "you", "of": "the hash you saw"}.',
+    Action.REQUEST_CHANGES: 'Send it back with your words: "text", or {"note": "text"}.',
+    Action.REJECT: "Decline the ticket for good. No payload, or a reason as text.",
+    Action.ANSWER: 'Answer the agent\'s question: "text", or {"note": "text"}.',
+    Action.STEER: 'Tell the agent something at its next turn: "text", or {"note": "text", "id": "..."}.',
+    Action.PAUSE: "Start nothing new until resumed. No payload.",
+    Action.RESUME: "Go on after a pause, or try a blocked step again. No payload.",
+    Action.TOP_UP: 'Raise the dollar ceiling: {"usd": 5}.',
+    Action.TAKE_OVER: "You do it yourself: the agent stops, branch and pull request stay. No payload.",
+    Action.ABORT: "Stop and undo: the patch is kept, the pull request closed, the card put back. No payload.",
+}
+"""What each human action does and what to send with it: the description in the UI's dialogs."""
+
+_ASKS: dict[Phase, str] = {
+    Phase.PLAN_GATE: "Waiting for your approval of the plan",
+    Phase.MERGE_GATE: "Waiting for your approval of the pull request",
+    Phase.QUESTION: "The agent asks you something",
+    Phase.BUDGET_GATE: "The budget is used up",
+    Phase.BLOCKED: "Blocked: a step cannot go on",
+}
+_OFFERS: dict[Phase, tuple[Action, ...]] = {
+    Phase.PLAN_GATE: (Action.APPROVE, Action.REQUEST_CHANGES, Action.REJECT),
+    Phase.MERGE_GATE: (Action.APPROVE, Action.REQUEST_CHANGES, Action.REJECT),
+    Phase.QUESTION: (Action.ANSWER,),
+    Phase.BUDGET_GATE: (Action.TOP_UP, Action.ABORT),
+    Phase.BLOCKED: (Action.RESUME, Action.ABORT),
+}
+
+
+def waiting_for(phase: Phase, reason: str = "") -> str:
+    """What a person is asked for, as one sentence; empty when nobody is needed."""
+    ask = _ASKS.get(phase, "")
+    return f"{ask}: {reason}" if ask and reason else ask
+
+
+def details(status: TicketStatus) -> str:
+    """The ticket's page in the Temporal UI, as Markdown: where it is, what it waits for, what to send."""
+    head = f"**{status.identifier}** {status.title}\n\nPhase: **{status.phase}**{' (paused)' if status.paused else ''}"
+    parts = [head, _offer(status), status.plan if status.phase is Phase.PLAN_GATE else "", _figures(status)]
+    parts.append("\n".join(f"- {line}" for line in status.story[-12:]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _offer(status: TicketStatus) -> str:
+    if not status.waiting_for:
+        return ""
+    offers = _OFFERS.get(status.phase, ())
+    rows = "\n".join(f"| `{action}` | {ACTIONS[action]} |" for action in offers)
+    table = f"| send this signal | what it does |\n|---|---|\n{rows}" if rows else ""
+    subject = f"What waits has the hash `{status.subject}`." if status.subject else ""
+    return "\n\n".join(part for part in (f"{status.waiting_for}.", subject, table) if part)
+
+
+def _figures(status: TicketStatus) -> str:
+    figures = [f"{status.spend.turns} turns", f"{status.spend.tokens} tokens", f"${status.spend.usd:.2f}"]
+    if status.pull_request:
+        figures.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
+    return ", ".join(figures)
+
+
+def summary(outcome: TicketOutcome) -> str:
+    """The last comment on the ticket: how it ended, what it took, where the work is."""
+    bill = outcome.bill
+    cost = f"${bill.spend.usd:.2f} spent now"
+    if bill.spend.recorded_usd:
+        cost += f" (the tape's answers are worth ${bill.spend.recorded_usd:.2f})"
+    lines = [
+        f"**{outcome.phase}.** {outcome.summary}",
+        f"{bill.spend.turns} turns, {bill.spend.tokens} tokens, {cost}; "
+        f"model calls bought twice: {bill.calls_bought_twice}; strikes: {outcome.strikes}.",
+    ]
+    if outcome.plan_hash:
+        approver = outcome.approved_by or "somebody who gave no name"
+        lines.append(f"Plan `{outcome.plan_hash}`, approved by {approver}.")
+    if outcome.pull_request:
+        lines.append(f"Pull request {outcome.pull_request.number}: {outcome.pull_request.url}")
+    elif outcome.branch:
+        lines.append(f"The work so far is kept on the branch `{outcome.branch}`.")
+    return "\n\n".join(lines)
+
+
+def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: str, label: str) -> str:
+    """The evidence a reviewer starts from: ticket, approved plan, and what the builder says of its work."""
+    criteria = "\n".join(f"- [ ] {criterion}" for criterion in plan.draft.acceptance)
+    parts = (
+        f"> {label}" if label else "",
+        f"Closes {ticket.identifier}: {ticket.title} {ticket.url}".strip(),
+        work.summary,
+        f"**Done when**\n\n{criteria}",
+        f"Plan `{plan.hash}` (revision {plan.revision}), approved by {approved_by or 'somebody who gave no name'}. "
+        f"Risk as the builder sees it: {work.risk}. The repository's own checks pass on exactly this tree.",
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def gate_hint(identifier: str, subject: str) -> str:
+    """How to decide, for people who read it on the ticket."""
+    return (
+        f"Approve with `pawl approve {identifier}`, or send the signal `approve` in the Temporal UI. "
+        f"An approval that names `{subject}` is refused when something else is waiting by then."
+    )

@@ -1,0 +1,173 @@
+"""Session: one agent's turns and its three hard stops."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from workflows.domain.decision import Decision
+from workflows.domain.session import (
+    CloseSession,
+    OpenSession,
+    SessionEnd,
+    SessionOrder,
+    SessionOutcome,
+    StopReason,
+    TakeTurn,
+    Track,
+    TurnEnd,
+    TurnReport,
+)
+from workflows.domain.stops import stop_reason
+from workflows.ports.agent import Agent
+from workflows.trouble import message_of
+
+
+@workflow.defn(name="Session")
+class Session:
+    """One agent at work. It never waits for a person: a question or an empty purse ends it, and the ticket starts it
+    again at the next turn. With at most 500 turns its history stays far below the server's limits."""
+
+    @workflow.init
+    def __init__(self, order: SessionOrder) -> None:
+        self._order = order
+        self._track = Track()
+        self._after: str | None = order.after
+        self._seq = order.first_turn
+        self._state: str | None = order.workspace.state
+        self._steering = [Decision(note=note) for note in order.opening]
+        self._steering_sent: list[Decision] = []
+        self._seen_steering: set[str] = set()
+        self._heard: tuple[str, ...] = ()
+        self._paused = order.paused
+        self._working_time = timedelta()
+
+    @workflow.run
+    async def run(self, order: SessionOrder) -> SessionOutcome:
+        try:
+            opened = await workflow.execute_activity_method(
+                Agent.open_session, OpenSession(order=order), **Agent.step(f"Brief the {order.role}")
+            )
+            return await self._turns(opened.prompt)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return self._outcome(SessionEnd.BLOCKED, detail=message_of(error))
+        finally:
+            await self._closed()
+
+    async def _turns(self, prompt: str) -> SessionOutcome:
+        order = self._order
+        while True:
+            await workflow.wait_condition(lambda: not self._paused)
+            if reason := stop_reason(order.role, order.limits, self._track, self._working_time):
+                return self._outcome(SessionEnd.STOPPED, stop=reason)
+            report = await self._turn(prompt)
+            if outcome := self._ended_by(report):
+                return outcome
+
+    async def _turn(self, prompt: str) -> TurnReport:
+        """One model answer and its tool calls; steering that came since the last one goes with it."""
+        steering, self._steering = self._steering, []
+        started = workflow.now()
+        workflow.set_current_details(self._details(started))
+        self._steering_sent = steering
+        report = await workflow.execute_activity_method(
+            Agent.take_turn,
+            TakeTurn(
+                session=self._order.session,
+                account=self._order.account,
+                role=self._order.role,
+                part=self._order.part,
+                model=self._order.model,
+                seq=self._seq,
+                prompt=prompt,
+                after=self._after,
+                steering=tuple(said.note for said in steering),
+                workspace=self._order.workspace.model_copy(update={"state": self._state}),
+                checks=self._order.brief.checks,
+            ),
+            **Agent.step(f"{self._order.role.capitalize()}, turn {self._seq}"),
+        )
+        self._working_time += workflow.now() - started
+        if report.end is TurnEnd.MONEY_OUT:
+            return report  # nothing was sent: the agent has not heard the steering
+        self._steering_sent = []
+        self._heard += tuple(f"turn {self._seq}: {said.note[:120]}" for said in steering)
+        self._track = self._track.after(report)
+        self._after, self._state, self._seq = report.turn, report.state, self._seq + 1
+        return report
+
+    def _ended_by(self, report: TurnReport) -> SessionOutcome | None:
+        match report.end:
+            case TurnEnd.WORKING:
+                return None
+            case TurnEnd.SUBMITTED:
+                return self._outcome(SessionEnd.SUBMITTED, report)
+            case TurnEnd.ASKED:
+                return self._outcome(SessionEnd.ASKED, report)
+            case TurnEnd.REFUSED:
+                return self._outcome(SessionEnd.STOPPED, report, StopReason.REFUSED)
+            case TurnEnd.MONEY_OUT:
+                return self._outcome(SessionEnd.STOPPED, report, StopReason.MONEY)
+
+    def _outcome(
+        self,
+        end: SessionEnd,
+        report: TurnReport | None = None,
+        stop: StopReason | None = None,
+        detail: str = "",
+    ) -> SessionOutcome:
+        return SessionOutcome(
+            end=end,
+            stop=stop,
+            detail=report.detail if report else detail,
+            submission=report.submission if report else None,
+            question=report.question if report else "",
+            last_turn=self._after,
+            next_turn=self._seq,
+            state=self._state,
+            spend=self._track.spend,
+            heard=self._heard,
+            unheard=tuple(said.note for said in (*self._steering_sent, *self._steering)),
+        )
+
+    async def _closed(self) -> None:
+        """Revoke the run, whatever ended the session; a cancelled session does it as well."""
+        close = CloseSession(session=self._order.session, account=self._order.account, workspace=self._order.workspace)
+        closing = workflow.execute_activity_method(Agent.close_session, close, **Agent.step("Close the session"))
+        try:
+            await asyncio.shield(asyncio.ensure_future(closing))
+        except ActivityError as error:  # what the session achieved must not be lost with it
+            workflow.logger.warning("The run of %s was not revoked: %s", self._order.session, message_of(error))
+
+    def _details(self, started: datetime) -> str:
+        role, part = self._order.role, self._order.part
+        lines = [
+            f"**{role.capitalize()} {part}** on {self._order.brief.identifier}: {self._order.brief.title}",
+            f"Turn {self._seq} of at most {self._order.limits.turns} since {started:%H:%M:%S} UTC, "
+            f"{self._track.spend.tokens} tokens so far.",
+            f"Read the whole conversation with `pawl events {self._order.session}`.",
+        ]
+        return "\n\n".join(lines)
+
+    @workflow.signal(description='Tell the agent something at its next turn: "text" or {"note": "text", "id": "..."}')
+    def steer(self, decision: Decision | str | None = None) -> None:
+        said = Decision(note=decision) if isinstance(decision, str) else decision or Decision()
+        repeated = bool(said.id) and said.id in self._seen_steering
+        if said.note.strip() and not repeated:
+            self._seen_steering.add(said.id)
+            self._steering.append(said)
+
+    @workflow.signal(description="Take no further turn until resumed. No payload needed.")
+    def pause(self, decision: Decision | str | None = None) -> None:
+        self._paused = True
+
+    @workflow.signal(description="Go on after a pause. No payload needed.")
+    def resume(self, decision: Decision | str | None = None) -> None:
+        self._paused = False
+
+    @workflow.query(description="Turns, tokens and dollars of this session so far.")
+    def track(self) -> Track:
+        return self._track

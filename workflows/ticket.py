@@ -1,0 +1,237 @@
+"""Ticket: from the board to a merged pull request, one workflow until merged or given up."""
+
+import asyncio
+
+from temporalio import workflow
+
+from workflows import names
+from workflows.desk import Ended
+from workflows.domain.budget import Bill
+from workflows.domain.change import PullRequest
+from workflows.domain.decision import Action
+from workflows.domain.order import TicketOrder, TicketOutcome
+from workflows.domain.plan import Plan, PlanDraft
+from workflows.domain.review import Review
+from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
+from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Ticket as Card
+from workflows.domain.words import pull_request_body, summary
+from workflows.ports.context import Context, GatherContext
+from workflows.ports.forge import (
+    ClosePullRequest,
+    Forge,
+    MergePullRequest,
+    OpenPullRequest,
+    OpenRepository,
+    PostReview,
+    ReadDiff,
+)
+from workflows.ports.model import Model, ReadBill
+from workflows.ports.tracker import ClaimTicket, Tracker
+from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Workspace
+from workflows.work import Ground, TicketWork
+
+
+@workflow.defn(name="Ticket")
+class Ticket(TicketWork):
+    """One ticket on its way. `_way` is the picture in the README; each box is one private method."""
+
+    @workflow.init
+    def __init__(self, order: TicketOrder) -> None:
+        super().__init__(order)
+        self._card_before = ""
+        self._claimed = False
+        self._plan: Plan | None = None
+        self._approved_by = ""
+
+    @workflow.run
+    async def run(self, order: TicketOrder) -> TicketOutcome:
+        way = asyncio.ensure_future(self._way())
+        try:
+            await workflow.wait_condition(lambda: way.done() or self._ending is not None)
+        except asyncio.CancelledError:
+            self._ending = Ended(Phase.CANCELLED, "Cancelled from Temporal.")
+        if not way.done():
+            way.cancel()
+            await asyncio.wait([way])
+        return await self._hand_back(self._ending or way.result())
+
+    async def _way(self) -> Ended:
+        try:
+            card = await self._claim()
+            await self._prepare(card)
+            plan = await self._agree_on_a_plan()
+            work = await self._build(plan)
+            pull_request = await self._open_pull_request(plan, work)
+            review = await self._review_and_fix(plan, pull_request)
+            await self._merge_when_approved(plan, pull_request, review)
+        except Ended as end:
+            return end
+        return Ended(Phase.DONE, "The pull request is merged.")
+
+    # Claim, prepare
+
+    async def _claim(self) -> Card:
+        claim = ClaimTicket(ref=self._order.ref, account=self._account, version=self._order.version)
+        card = await self._step(Tracker.claim_ticket, claim, Tracker.step(f"Claim {self._order.identifier}"))
+        self._claimed, self._card_before = True, card.status
+        self._show(title=card.title)
+        await self._arrive(Phase.PLANNING, f"Pawl has taken {card.identifier}.")
+        return card
+
+    async def _prepare(self, card: Card) -> None:
+        """Repository, policy, money and sandbox: whatever can be wrong is found before anything is paid."""
+        order = self._order
+        opening = OpenRepository(url=order.repository, base_branch=order.base_branch)
+        repository = await self._step(Forge.open_repository, opening, Forge.step(f"Open {order.repository}"))
+        gather = GatherContext(ticket=card, repository=repository)
+        context = await self._step(Context.gather_context, gather, Context.step("Read policy and guide"))
+        policy = context.policy
+        brief = Brief(
+            ticket=order.ref,
+            identifier=order.identifier,
+            title=card.title,
+            ticket_text=context.ticket_text,
+            guide=context.guide,
+            checks=policy.checks,
+        )
+        branch = names.branch(policy.branch_prefix, order.identifier, self._account)
+        self._ground = Ground(ticket=card, repository=repository, policy=policy, brief=brief, branch=branch)
+        self._show(branch=branch)
+        self._take_budget(policy)
+        await self._step(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
+        ready = PrepareWorkspace(workspace=self._files())
+        await self._step(Workspace.prepare_workspace, ready, Workspace.step("Prepare the sandbox"))
+
+    # Plan
+
+    async def _agree_on_a_plan(self) -> Plan:
+        """Draft, show, wait; what a person asks to change goes into a new revision with a new hash."""
+        remarks: tuple[str, ...] = ()
+        last: SessionOutcome | None = None
+        for revision in range(1, self._budget.plan_revisions + 1):
+            last = await self._submitted(Role.PLANNER, self._told(remarks=remarks), last)
+            plan = self._plan = Plan(revision=revision, draft=last.submitted(PlanDraft))
+            self._show(plan=plan.markdown())
+            action, decision = await self._gate(Phase.PLAN_GATE, plan.markdown(), plan.hash)
+            if action is Action.APPROVE:
+                self._approved_by = decision.by
+                return plan
+            if action is Action.REJECT:
+                raise Ended(Phase.DECLINED, f"The plan was rejected. {decision.note}".strip())
+            remarks = (*remarks, decision.note)
+            await self._arrive(Phase.PLANNING)
+        raise Ended(Phase.GAVE_UP, f"No plan was agreed on in {self._budget.plan_revisions} revisions.")
+
+    # Build, open the pull request
+
+    async def _build(self, plan: Plan) -> WorkDone:
+        await self._arrive(Phase.BUILDING)
+        return await self._work_until_checks_pass(Role.BUILDER, self._told(plan=plan))
+
+    async def _open_pull_request(self, plan: Plan, work: WorkDone) -> PullRequest:
+        change = await self._publish()
+        opening = OpenPullRequest(
+            repository=self._on.repository,
+            branch=change.branch,
+            head_sha=change.head_sha,
+            title=f"{self._order.identifier}: {self._on.ticket.title}"[:200],
+            body=pull_request_body(self._on.ticket, plan, work, self._approved_by, self._order.label),
+        )
+        pull_request = await self._step(Forge.open_pull_request, opening, Forge.step("Open the pull request"))
+        self._show(pull_request=pull_request)
+        await self._arrive(Phase.REVIEWING, f"Pull request {pull_request.number}: {pull_request.url}")
+        return pull_request
+
+    # Review and fix
+
+    async def _review_and_fix(self, plan: Plan, pull_request: PullRequest) -> Review:
+        """Fresh eyes on the diff, fixes for what must be fixed, again, at most as often as the budget says. What is
+        still open then goes to the person at the merge gate."""
+        review = Review(summary="The budget has no review round.")
+        for round_ in range(1, self._budget.review_rounds + 1):
+            review = await self._review(plan, pull_request)
+            if not review.blockers or round_ == self._budget.review_rounds:
+                break
+            await self._fix(plan, review)
+        return review
+
+    async def _review(self, plan: Plan, pull_request: PullRequest) -> Review:
+        if self._status.phase is not Phase.REVIEWING:
+            await self._arrive(Phase.REVIEWING)
+        reading = ReadDiff(repository=self._on.repository, head_sha=self._head)
+        diff = await self._step(Forge.read_diff, reading, Forge.step("Read the diff"))
+        outcome = await self._submitted(Role.REVIEWER, self._told(plan=plan, diff=diff), None)
+        review, number = outcome.submitted(Review), self._parts[Role.REVIEWER]
+        posting = PostReview(
+            repository=self._on.repository,
+            number=pull_request.number,
+            key=f"{self._account}/review-{number}",
+            summary=review.summary,
+            findings=review.findings,
+        )
+        await self._step(Forge.post_review, posting, Forge.step(f"Post review {number} to the pull request"))
+        self.tell(f"Review {number}: {len(review.blockers)} to fix, {len(review.findings)} findings in all")
+        return review
+
+    async def _fix(self, plan: Plan, review: Review) -> None:
+        await self._arrive(Phase.BUILDING)
+        await self._work_until_checks_pass(Role.FIXER, self._told(plan=plan, review=review))
+        if self._state != self._published:
+            await self._publish()
+
+    # Merge
+
+    async def _merge_when_approved(self, plan: Plan, pull_request: PullRequest, review: Review) -> None:
+        while True:
+            findings = "\n".join(f"- {finding.markdown()}" for finding in review.findings)
+            text = f"Pull request {pull_request.number} is ready: {pull_request.url}\n\n{findings}".strip()
+            action, decision = await self._gate(Phase.MERGE_GATE, text, self._head)
+            if action is Action.REJECT:
+                raise Ended(Phase.DECLINED, f"The pull request was rejected. {decision.note}".strip())
+            if action is Action.APPROVE:
+                merge = MergePullRequest(
+                    repository=self._on.repository, number=pull_request.number, head_sha=self._head
+                )
+                merged = await self._step(Forge.merge_pull_request, merge, Forge.step("Merge the pull request"))
+                self._show(pull_request=merged)
+                return
+            await self._fix(plan, Review(summary=f"A person asks for changes: {decision.note}"))
+            review = await self._review_and_fix(plan, pull_request)
+
+    # The end
+
+    async def _hand_back(self, end: Ended) -> TicketOutcome:
+        """Whatever the end: nothing runs on, the work is kept, people know, and the books are closed."""
+        await self._keep_the_work()
+        pull_request = self._status.pull_request
+        if pull_request and end.phase in (Phase.DECLINED, Phase.CANCELLED):
+            close = ClosePullRequest(repository=self._on.repository, number=pull_request.number, reason=end.reason)
+            await self._attempt(Forge.close_pull_request, close, Forge.step("Close the pull request"))
+        destroy = DestroyWorkspace(key=names.workspace_key(self._account))
+        await self._attempt(Workspace.destroy_workspace, destroy, Workspace.step("Destroy the sandbox"))
+        bill = await self._attempt(Model.read_bill, ReadBill(account=self._account), Model.step("Read the bill"))
+        outcome = TicketOutcome(
+            identifier=self._order.identifier,
+            phase=end.phase,
+            summary=end.reason,
+            plan_hash=self._plan.hash if self._plan else "",
+            approved_by=self._approved_by,
+            branch=self._status.branch if self._head else "",
+            pull_request=pull_request,
+            strikes=self._strikes,
+            bill=bill or Bill(spend=self._status.spend),
+        )
+        self._show(spend=outcome.bill.spend)
+        await self._leave(end.phase, summary(outcome))
+        return outcome
+
+    async def _leave(self, phase: Phase, text: str) -> None:
+        """The last word. A ticket that was never ours is left untouched; an aborted one gets its card back."""
+        if not self._claimed:
+            self._enter(phase)
+            self.tell(text)
+            return
+        await self._arrive(phase, text)
+        if phase is Phase.CANCELLED:
+            await self._move(self._card_before)

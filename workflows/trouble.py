@@ -1,0 +1,26 @@
+"""What a failed step says to people."""
+
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+
+def cause_of(error: FailureError) -> BaseException:
+    """The failure at the bottom of the chain: what the activity itself raised."""
+    cause: BaseException = error
+    while isinstance(cause, FailureError) and cause.cause is not None:
+        cause = cause.cause
+    return cause
+
+
+def message_of(error: FailureError) -> str:
+    """The sentence to show: the activity's own words, with the step's name where those say nothing."""
+    cause = cause_of(error)
+    words = cause.message if isinstance(cause, FailureError) else str(cause)
+    if isinstance(cause, ApplicationError) or not isinstance(error, ActivityError):
+        return words
+    return f"The step {error.activity_type} failed: {words}"
+
+
+def type_of(error: FailureError) -> str:
+    """The failure's type (see domain.failures), empty when it has none."""
+    cause = cause_of(error)
+    return cause.type or "" if isinstance(cause, ApplicationError) else ""

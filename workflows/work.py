@@ -1,0 +1,124 @@
+"""The work on a ticket's files: sessions that submit, strikes until the checks pass, and the branch that keeps it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from workflows import names
+from workflows.desk import Ended
+from workflows.domain.change import Change, CheckReport, Repository
+from workflows.domain.order import TicketOrder
+from workflows.domain.policy import Policy
+from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
+from workflows.domain.stops import Strike, no_progress
+from workflows.domain.ticket import Phase, Ticket
+from workflows.ports.forge import Forge, PublishChange
+from workflows.ports.workspace import RunChecks, Workspace
+from workflows.steps import TicketSteps
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is known once the ticket is claimed and everything is prepared."""
+
+    ticket: Ticket
+    repository: Repository
+    policy: Policy
+    brief: Brief
+    branch: str
+
+
+class TicketWork(TicketSteps):
+    """What changes files, and what keeps the changes."""
+
+    def __init__(self, order: TicketOrder) -> None:
+        super().__init__(order)
+        self._ground: Ground | None = None
+        self._state: str | None = None
+        self._published: str | None = None
+        self._head = ""
+        self._strikes = 0
+
+    @property
+    def _on(self) -> Ground:
+        if self._ground is None:
+            raise RuntimeError("the ticket is not prepared yet")
+        return self._ground
+
+    def _files(self) -> WorkspaceOrder:
+        """The ticket's checkout with the files as the last session left them."""
+        return WorkspaceOrder(
+            key=names.workspace_key(self._account),
+            repository=self._on.repository,
+            state=self._state,
+            limits=self._on.policy.sandbox,
+        )
+
+    def _told(self, **more: Any) -> Brief:
+        """The ticket's brief, with what this session is told on top."""
+        return self._on.brief.model_copy(update=more)
+
+    async def _submitted(self, role: Role, brief: Brief, last: SessionOutcome | None) -> SessionOutcome:
+        """A session's work until it submits. Stopped by a rule, it ends the ticket with that rule's words."""
+        outcome = await self._work(role, brief, self._files(), last)
+        if role.writes:
+            self._state = outcome.state
+        if outcome.end is not SessionEnd.SUBMITTED:
+            raise Ended(Phase.GAVE_UP, f"The {role} was stopped: {outcome.stop}. {outcome.detail}".strip())
+        return outcome
+
+    async def _work_until_checks_pass(self, role: Role, brief: Brief) -> WorkDone:
+        """The strike loop: an attempt, the checks in a fresh checkout, the raw failure back to the same agent."""
+        last: SessionOutcome | None = None
+        strikes: tuple[Strike, ...] = ()
+        while len(strikes) < self._budget.strikes:
+            last = await self._submitted(role, brief, last)
+            work = last.submitted(WorkDone)
+            report = await self._checked(role, brief)
+            if report.ok:
+                self.tell(f"The checks pass: {report.summary}")
+                return work
+            strikes = (*strikes, Strike(state=self._state or "", fingerprint=report.fingerprint))
+            self._strikes += 1
+            said = f"Strike {len(strikes)} of {self._budget.strikes}: {report.summary}"
+            self.tell(said)
+            await self._say(said, key=f"strike-{self._strikes}")
+            if reason := no_progress(strikes):
+                raise Ended(Phase.GAVE_UP, f"No progress: {reason} ({report.summary}).")
+            brief = brief.model_copy(
+                update={"failure": report.log, "remarks": (f"Your last attempt failed: {report.summary}.",)}
+            )
+        raise Ended(Phase.GAVE_UP, f"The checks still fail after {len(strikes)} strikes.")
+
+    async def _checked(self, role: Role, brief: Brief) -> CheckReport:
+        if self._state is None:
+            return CheckReport(ok=False, summary="nothing was changed: the files equal the base commit", log="")
+        checks = RunChecks(
+            key=names.checks_key(self._account, role, self._parts[role]),
+            workspace=self._files(),
+            checks=brief.checks,
+        )
+        step = Workspace.step(f"Run the checks on the work of {role} {self._parts[role]}")
+        return await self._step(Workspace.run_checks, checks, step)
+
+    async def _publish(self) -> Change:
+        """Push the files as they passed the checks."""
+        change = await self._step(Forge.publish_change, self._publication(), Forge.step(f"Push {self._on.branch}"))
+        self._head, self._published = change.head_sha, self._state
+        return change
+
+    async def _keep_the_work(self) -> None:
+        """What an agent made and nobody has published yet is pushed to the branch, so that no end loses it."""
+        if self._state is None or self._state == self._published:
+            return
+        keeping = self._publication("Unfinished: ")
+        if change := await self._attempt(Forge.publish_change, keeping, Forge.step("Keep the unfinished work")):
+            self._head = change.head_sha
+
+    def _publication(self, prefix: str = "") -> PublishChange:
+        return PublishChange(
+            repository=self._on.repository,
+            branch=self._on.branch,
+            state=self._state or "",
+            message=f"{prefix}{self._on.ticket.title}\n\nTicket: {self._order.identifier}",
+            previous_head=self._head,
+        )
