@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """Where large bodies live: a URL obstore understands. Default: a folder in home."""
     gateway_db_url: str = ""
     """SQLAlchemy URL of the gateway's receipts. Default: a SQLite file in home."""
+    temporal_bin: Path | None = None
+    """The `temporal` program that serves this machine's workflows. Default: found on PATH or fetched once."""
     sandbox_mounts: str = ""
     """Host folders shown read-only inside every sandbox: `/host/dir[:/inside/dir]`, separated by commas."""
     sandbox_path: str = ""

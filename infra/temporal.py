@@ -1,7 +1,6 @@
 """The one place that knows how Pawl talks to Temporal: connecting, converting, running workflows, leaving."""
 
 import asyncio
-import json
 import os
 import sys
 from contextlib import suppress
@@ -16,6 +15,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from infra import home
 from infra.exits import NoAccess, OutOfReach
 from infra.settings import Settings
 from workflows import names
@@ -53,18 +53,9 @@ def connection(settings: Settings) -> ClientConnectConfig:
     """Arguments for `Client.connect`: the environment configuration, completed with this home's address."""
     config = ClientConfig.load_client_connect_config()
     if not config.get("target_host"):
-        config["target_host"] = home_address(settings) or LOCAL_ADDRESS
+        server = home.server_file(settings)
+        config["target_host"] = server.address if server else LOCAL_ADDRESS
     return config
-
-
-def home_address(settings: Settings) -> str | None:
-    """The address that this home's dev server wrote down when it last started."""
-    try:
-        said = cast("object", json.loads((settings.home / "server.json").read_text()))
-    except (OSError, ValueError):
-        return None
-    address = cast("dict[str, object]", said).get("address") if isinstance(said, dict) else None
-    return address if isinstance(address, str) else None
 
 
 def workflow_runner(strict: bool = False) -> SandboxedWorkflowRunner:

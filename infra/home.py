@@ -1,0 +1,107 @@
+"""The files by which the processes and commands of one home find each other."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+from infra.exits import Refused
+from infra.files import replace_file
+from infra.settings import Settings
+from workflows.domain.model import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class ServerFile(Record):
+    """`server.json`: the dev server of this home, as it last started."""
+
+    address: str
+    ui: str
+    pid: int
+
+
+class StackFile(Record):
+    """`stack.json`: what runs in this home now; it is removed when the stack stops."""
+
+    pid: int
+    """The supervisor."""
+    temporal: str
+    ui: str
+    """Empty when the Temporal server is not ours."""
+    gateway: str
+    pids: dict[str, int]
+
+
+def server_file(settings: Settings) -> ServerFile | None:
+    return _read(settings.home / "server.json", ServerFile)
+
+
+def stack_file(settings: Settings) -> StackFile | None:
+    """What runs here now; None also when its supervisor was killed, which ends everything it started."""
+    stack = _read(settings.home / "stack.json", StackFile)
+    return stack if stack is not None and _lives(stack.pid) else None
+
+
+def write(settings: Settings, record: ServerFile | StackFile) -> None:
+    name = "server.json" if isinstance(record, ServerFile) else "stack.json"
+    replace_file(settings.home / name, record.model_dump_json(indent=1).encode())
+
+
+def forget(settings: Settings) -> None:
+    for name in ("stack.json", "server.json"):
+        (settings.home / name).unlink(missing_ok=True)
+
+
+def located(settings: Settings) -> Settings:
+    """The settings with the gateway's address of the running stack, unless the operator set one."""
+    stack = stack_file(settings)
+    if stack is None or "gateway_url" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"gateway_url": stack.gateway})
+
+
+def made(settings: Settings) -> Path:
+    """The home folder, created for its owner only."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.home
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings) -> Generator[None]:
+    """Hold this home's lock, which the kernel frees however the holder ends. Raises Refused while another holds it."""
+    lock = made(settings) / "stack.lock"
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise Refused(
+                f"Pawl is up already in {settings.home} (process {holder}).",
+                "Use that one, stop it, or choose another folder with PAWL_HOME.",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and alive
+    return True
+
+
+def _read(path: Path, kind: type[R]) -> R | None:
+    try:
+        return kind.model_validate(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,205 @@
+"""One supervised process: started in its own group, watched, started again when it dies, stopped in bounded time."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from infra.exits import OutOfReach
+from workflows.domain.model import Record
+
+BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits before the first, second, ... start after a death. The first is immediate: a killed worker costs no time."""
+SETTLED_SECONDS = 10.0
+"""A process that lived this long counts as healthy again: the next death starts the waits from the beginning."""
+LOG_BYTES = 10_000_000
+
+_POLL_SECONDS = 0.05
+_LEASH = Path(__file__).with_name("leash.py")
+
+
+class What(StrEnum):
+    STARTED = "started"
+    READY = "ready"
+    DIED = "died"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class StackEvent(Record):
+    """Something that happened to a supervised process."""
+
+    part: str
+    what: What
+    pid: int
+    seconds: float
+    """READY, DIED and STOPPED: how long after its start or the order to stop. Others: 0."""
+    how: str = ""
+    """How it ended: `SIGKILL`, `exit code 1`."""
+
+    @property
+    def sentence(self) -> str:
+        match self.what:
+            case What.STARTED:
+                return f"{self.part} started (process {self.pid})"
+            case What.READY:
+                return f"{self.part} is ready after {self.seconds:.1f} s (process {self.pid})"
+            case What.DIED:
+                return f"{self.part} died ({self.how}) after {self.seconds:.1f} s (process {self.pid})"
+            case What.STOPPING:
+                return f"{self.part} is told to stop (process {self.pid})"
+            case What.STOPPED:
+                return f"{self.part} stopped after {self.seconds:.1f} s ({self.how})"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, and how to know that it serves."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    log: Path
+    is_ready: Callable[[int], Awaitable[bool]]
+    """Whether the process with this id serves. Asked until it says yes; must answer soon."""
+
+
+@dataclass
+class Supervised:
+    """A program that is kept running until `stop`."""
+
+    program: Program
+    tell: Callable[[StackEvent], None]
+    _process: asyncio.subprocess.Process | None = None
+    _keeper: "asyncio.Task[None] | None" = None
+    _serves: "asyncio.Task[None] | None" = None
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int:
+        """Of the newest start. Raises OutOfReach when there was none."""
+        if self._process is None:
+            raise OutOfReach(f"{self.program.name} was never started.")
+        return self._process.pid
+
+    async def start(self, patience_seconds: float) -> None:
+        """Start it and wait until it serves. Raises OutOfReach, with the end of its log, when it does not."""
+        _make_room(self.program.log)
+        process, serves = await self._spawn()
+        died = asyncio.create_task(process.wait())
+        await asyncio.wait({died, serves}, timeout=patience_seconds, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if not self._ready.is_set() or process.returncode is not None:
+            what = "does not answer" if process.returncode is None else f"ended with {_how(process.returncode)}"
+            await self.stop(0)
+            raise OutOfReach(
+                f"{self.program.name} {what} after its start. The end of {self.program.log}:\n{self._tail()}",
+                "Mend what the log says and try again.",
+            )
+        self._keeper = asyncio.create_task(self._keep(process))
+
+    async def wait_ready(self) -> None:
+        await self._ready.wait()
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone, as an operator or the kernel would."""
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self._ready.clear()  # at once, so that whoever waits next waits for its successor
+        os.kill(self.pid, number)
+
+    async def stop(self, patience_seconds: float) -> None:
+        """SIGTERM, then SIGKILL for the whole group when the patience is over. Harmless when it never started."""
+        await _ended(self._keeper)
+        await _ended(self._serves)
+        if self._process is None:
+            return
+        process, begun = self._process, time.monotonic()
+        if process.returncode is None:
+            self._say(What.STOPPING, process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), patience_seconds)
+        await self._kill_tree(process)
+        self._process = None
+        self._say(What.STOPPED, process.pid, time.monotonic() - begun, _how(process.returncode))
+
+    async def _keep(self, process: asyncio.subprocess.Process) -> None:
+        """Start it again whenever it dies."""
+        deaths, begun = 0, time.monotonic()
+        while True:
+            await process.wait()
+            lived = time.monotonic() - begun
+            self._ready.clear()
+            await _ended(self._serves)
+            await self._kill_tree(process)
+            self._say(What.DIED, process.pid, lived, _how(process.returncode))
+            deaths = 0 if lived > SETTLED_SECONDS else deaths
+            await asyncio.sleep(BACKOFF_SECONDS[min(deaths, len(BACKOFF_SECONDS) - 1)])
+            deaths, begun = deaths + 1, time.monotonic()
+            process, _ = await self._spawn()
+
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process, "asyncio.Task[None]"]:
+        """The new process, and the task that ends when it serves."""
+        program = self.program
+        leash = (sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()))
+        with program.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *leash,
+                *program.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(program.env),
+                cwd=program.cwd,
+                start_new_session=True,  # a group of its own: Ctrl-C in the terminal reaches only the supervisor
+            )
+        self._say(What.STARTED, self._process.pid)
+        self._serves = asyncio.create_task(self._until_ready(self._process.pid))
+        return self._process, self._serves
+
+    async def _until_ready(self, pid: int) -> None:
+        begun = time.monotonic()
+        while not await self.program.is_ready(pid):  # noqa: ASYNC110  # another process: nothing here can be an Event
+            await asyncio.sleep(_POLL_SECONDS)
+        self._ready.set()
+        self._say(What.READY, pid, time.monotonic() - begun)
+
+    async def _kill_tree(self, process: asyncio.subprocess.Process) -> None:
+        """End what is left of its group: helpers of a dead process must not work on beside its successor."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    def _tail(self) -> str:
+        lines = self.program.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line[:300]}" for line in lines[-12:])
+
+    def _say(self, what: What, pid: int, seconds: float = 0.0, how: str = "") -> None:
+        self.tell(StackEvent(part=self.program.name, what=what, pid=pid, seconds=round(seconds, 2), how=how))
+
+
+async def _ended(task: "asyncio.Task[None] | None") -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "still running"
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _make_room(log: Path) -> None:
+    """Keep one older log file, so that logs stay bounded over restarts of the stack."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".old.log"))

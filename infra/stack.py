@@ -1,0 +1,220 @@
+"""The processes of one home: Temporal server, gateway, worker. Started in order, kept running, drained in order."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from infra import devserver, home, temporal, temporal_cli
+from infra.gateway.settings import GatewaySettings
+from infra.process import Program, StackEvent, Supervised, What
+from infra.settings import Settings
+from workflows import names
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60.0
+"""How long a part may take until it serves, on a machine that is busy with other things."""
+GATEWAY_SECONDS = 30.0
+"""How long the gateway may drain calls in flight when it is told to stop, after the workers have ended."""
+SERVER_SECONDS = 10.0
+
+PROVIDER_KEYS = frozenset(
+    str(field.validation_alias)
+    for field in GatewaySettings.model_fields.values()
+    if field.annotation is SecretStr and field.validation_alias
+) | {"ANTHROPIC_AUTH_TOKEN", "PAWL_GATEWAY_DB_URL"}
+"""Variables that only the gateway sees."""
+
+
+class Part(StrEnum):
+    SERVER = "server"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+
+
+class Stack:
+    """Server, gateway and worker of one home as supervised processes.
+
+    The Temporal server is left out where the environment names another one (`TEMPORAL_ADDRESS`, a profile).
+    `tell` hears of every start, death and stop. Start it from the main thread: the kernel ends the processes when the
+    thread that started them ends.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        parts: Iterable[Part] = tuple(Part),
+        env: Mapping[str, str] | None = None,
+        tell: Callable[[StackEvent], None] | None = None,
+    ) -> None:
+        self.settings = _absolute(settings)
+        self.events: list[StackEvent] = []
+        self.ui_url = ""
+        self._wanted = tuple(parts)
+        self._env = {**os.environ, **(env or {})}
+        self._tell = tell
+        self._running: dict[Part, Supervised] = {}
+        self._held = AsyncExitStack()
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """Connected to the Temporal server, once `start` has returned."""
+        if self._client is None:
+            raise RuntimeError("The stack is not started.")
+        return self._client
+
+    async def start(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Start what is wanted, each part when the one before it serves. `say` hears about long preparations.
+
+        Raises Refused when this home's stack runs already, OutOfReach with the cause when a part does not come up.
+        """
+        self._held.enter_context(home.only_one(self.settings))
+        self._held.callback(home.forget, self.settings)
+        try:
+            await self._start(say)
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    def pid(self, part: str) -> int:
+        return self._running[Part(part)].pid
+
+    def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to one part, as an operator would; when it dies of it, it is started again."""
+        self._running[Part(part)].kill(number)
+
+    async def wait_healthy(self, patience_seconds: float = START_SECONDS) -> None:
+        """Return when every part serves. Raises TimeoutError."""
+        async with asyncio.timeout(patience_seconds):
+            for part in self._running.values():
+                await part.wait_ready()
+
+    async def stop(self, worker_seconds: float | None = None) -> None:
+        """Drain worker, gateway and server, in this order. The worker gets `worker_seconds` to finish running steps
+        (default: as long as its settings allow); what is left after that is killed and goes on at the next start."""
+        drain = self.settings.shutdown_seconds if worker_seconds is None else worker_seconds
+        patience = {Part.WORKER: drain, Part.GATEWAY: min(GATEWAY_SECONDS, drain), Part.SERVER: SERVER_SECONDS}
+        for part in reversed(Part):
+            supervised = self._running.get(part)
+            if supervised is not None:
+                await supervised.stop(patience[part])
+                del self._running[part]
+        self._client = None
+        await self._held.aclose()
+
+    async def _start(self, say: Callable[[str], None]) -> None:
+        ports = devserver.free_ports(self.settings)
+        if "gateway_url" not in self.settings.model_fields_set:
+            self.settings = self.settings.model_copy(update={"gateway_url": f"http://127.0.0.1:{ports.gateway}"})
+        if Part.SERVER in self._wanted and not _server_is_elsewhere():
+            await self._start_server(await temporal_cli.provided(self.settings, say), ports)
+        self._client = await temporal.connect(self.settings)
+        if Part.GATEWAY in self._wanted:
+            await self._run(Part.GATEWAY, (sys.executable, "-m", "infra.gateway"), self._gateway_is_ready)
+        if Part.WORKER in self._wanted:
+            await temporal.ensure_search_attributes(self._client)
+            await self._run(Part.WORKER, (sys.executable, str(ROOT / "worker.py")), self._worker_is_ready)
+
+    async def _start_server(self, program: Path, ports: devserver.Ports) -> None:
+        address = f"127.0.0.1:{ports.temporal}"
+        self.ui_url = f"http://127.0.0.1:{ports.ui}"
+        database = self.settings.home / "temporal.db"
+
+        async def is_ready(_: int) -> bool:
+            return await devserver.serves(address)
+
+        await self._run(Part.SERVER, devserver.command(program, ports, database), is_ready)
+        home.write(self.settings, home.ServerFile(address=address, ui=self.ui_url, pid=self.pid(Part.SERVER)))
+        await devserver.keep_stories(await temporal.connect(self.settings))
+
+    async def _run(self, part: Part, argv: tuple[str, ...], is_ready: Callable[[int], Awaitable[bool]]) -> None:
+        program = Program(
+            name=part,
+            argv=argv,
+            env=self._env_of(part),
+            cwd=ROOT,
+            log=self.settings.home / "logs" / f"{part}.log",
+            is_ready=is_ready,
+        )
+        self._running[part] = Supervised(program, self._heard)
+        await self._running[part].start(START_SECONDS)
+
+    def _env_of(self, part: Part) -> dict[str, str]:
+        """The environment of one part: settings by name, providers' keys for the gateway alone."""
+        inherited = {k: v for k, v in self._env.items() if part is Part.GATEWAY or k not in PROVIDER_KEYS}
+        given = {
+            f"PAWL_{name.upper()}": str(value)
+            for name, value in self.settings.model_dump(exclude_unset=True).items()
+            if value is not None
+        }
+        own = {"PAWL_HOME": str(self.settings.home), "PAWL_GATEWAY_URL": self.settings.gateway_url}
+        server = home.server_file(self.settings)
+        if server is not None and not _server_is_elsewhere():
+            own["TEMPORAL_ADDRESS"] = server.address
+        return {**inherited, **given, **own, "PYTHONUNBUFFERED": "1"}
+
+    def _heard(self, event: StackEvent) -> None:
+        self.events.append(event)
+        if event.what is What.STARTED:
+            self._write_down()
+        if self._tell is not None:
+            self._tell(event)
+
+    def _write_down(self) -> None:
+        """Tell other commands of this home where everything is."""
+        address = str(temporal.connection(self.settings).get("target_host", ""))
+        pids = {str(part): running.pid for part, running in self._running.items()}
+        stack = home.StackFile(
+            pid=os.getpid(), temporal=address, ui=self.ui_url, gateway=self.settings.gateway_url, pids=pids
+        )
+        home.write(self.settings, stack)
+
+    async def _gateway_is_ready(self, _: int) -> bool:
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=2) as web:
+                return (await web.get(f"{self.settings.gateway_url}/health")).status_code < 500
+        except httpx.HTTPError:
+            return False
+
+    async def _worker_is_ready(self, pid: int) -> bool:
+        """Whether this very process asks the server for work."""
+        asked = DescribeTaskQueueRequest(
+            namespace=self.client.namespace,
+            task_queue=TaskQueue(name=names.WORK),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        try:
+            queue = await self.client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=2))
+        except RPCError:
+            return False
+        return any(poller.identity.startswith(f"{pid}@") for poller in queue.pollers)
+
+
+def _server_is_elsewhere() -> bool:
+    return bool(ClientConfig.load_client_connect_config().get("target_host"))
+
+
+def _absolute(settings: Settings) -> Settings:
+    """Folders as absolute paths: the parts run in another working directory than the caller."""
+    paths = {
+        name: value.absolute()
+        for name, value in ((name, getattr(settings, name)) for name in settings.model_fields_set | {"home"})
+        if isinstance(value, Path)
+    }
+    return settings.model_copy(update=paths)
