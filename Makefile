@@ -1,0 +1,40 @@
+# make demo | make test: each does its own set-up first. ARGS goes to the command: make demo ARGS=--yes
+SHELL := /bin/sh
+PYTHON ?=
+ARGS ?=
+
+bin := .venv/bin
+# The tests and the demo fetch packages with the uv that setup installed.
+export UV := $(CURDIR)/.tools/uv/bin/uv
+export UV_SYSTEM_CERTS ?= 1
+
+.PHONY: setup demo test test-fast check bench lock clean
+
+setup: ## Python environment, Temporal server, sandbox tools
+	@PYTHON=$(PYTHON) infra/setup.sh
+
+demo: setup ## A ticket becomes a pull request, in the terminal and in the Temporal UI; no key needed
+	@$(bin)/python starter.py demo $(ARGS)
+
+test: check ## Every check and every test
+	@$(bin)/python -m pytest $(ARGS)
+
+test-fast: setup ## What needs no server, no sandbox and no kills
+	@$(bin)/python -m pytest -q -n 2 -m "not server and not sandbox and not crash" $(ARGS)
+
+check: setup ## Lint, format, types, who may import whom
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/basedpyright
+	@$(bin)/lint-imports
+
+bench: setup ## Throughput, CPU, bytes, memory and recovery time, as a table and as JSON
+	@$(bin)/python -m bench $(ARGS)
+
+lock: setup ## Resolve again what pyproject.toml allows
+	@$(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock $(ARGS)
+
+clean: ## Remove what setup and the tools made in this folder; tickets and records in ~/.pawl stay
+	rm -rf .venv .tools build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
