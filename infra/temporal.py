@@ -3,13 +3,14 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import NoReturn, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -29,14 +30,16 @@ _CALL = timedelta(seconds=CONNECT_SECONDS)
 _NO_ACCESS = ("Unauthenticated", "PermissionDenied", "InvalidCertificate", "certificate required")
 
 
-async def connect(settings: Settings, *, wait_seconds: float = CONNECT_SECONDS) -> Client:
+async def connect(
+    settings: Settings, *, plugins: Sequence[Plugin] = (), wait_seconds: float = CONNECT_SECONDS
+) -> Client:
     """A client of the Temporal server that the SDK's environment configuration names (`TEMPORAL_*`, profiles); when it
     names none, of this home's dev server. Raises OutOfReach and NoAccess."""
     config = connection(settings)
     address = config.get("target_host", LOCAL_ADDRESS)
     try:
         async with asyncio.timeout(wait_seconds):
-            return await Client.connect(**config, data_converter=pydantic_data_converter)
+            return await Client.connect(**config, data_converter=pydantic_data_converter, plugins=plugins)
     except TimeoutError as error:
         raise _out_of_reach(address, f"no answer in {wait_seconds:g} s") from error
     except RuntimeError as error:  # what the SDK's core raises for every failed connection
