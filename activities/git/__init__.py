@@ -1,0 +1,17 @@
+"""The trusted git helper: clones no agent has touched, and the only way work comes out of a sandbox into them."""
+
+from activities.git.clones import DiffStat, TrustedClones
+from activities.git.command import Git, GitError
+from activities.git.remotes import AccessDenied, PushRejected, RepositoryMissing
+from activities.git.states import BadState
+
+__all__ = [
+    "AccessDenied",
+    "BadState",
+    "DiffStat",
+    "Git",
+    "GitError",
+    "PushRejected",
+    "RepositoryMissing",
+    "TrustedClones",
+]

@@ -1,0 +1,225 @@
+"""Trusted clones: what the orchestrator's own git works on."""
+
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from activities.git import remotes
+from activities.git.command import Git, GitError
+from activities.git.intake import take_in
+from activities.git.remotes import PushRejected, RepositoryMissing
+from infra.files import holding, replace_file
+from workflows.domain.change import Repository
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}")
+_KEPT_PACKS = 4
+_MOST_PACK_BYTES = 2 * 1024**3
+_LONG_SECONDS = 280
+"""Just under the five minutes a forge step has."""
+_MOST_LINK_HOPS = 5
+
+
+class DiffStat(NamedTuple):
+    files: int
+    insertions: int
+    deletions: int
+
+
+class TrustedClones:
+    """A bare clone per repository name below `root`. Safe for many tasks and processes at once.
+
+    What is missing is fetched again from the repository's URL, so the folder is a cache. Every method may raise
+    GitError; the kinds worth telling apart are named where they come from.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self.git = Git(self._root / ".home")
+
+    def path(self, name: str) -> Path:
+        """Where the clone is."""
+        if not _NAME.fullmatch(name):
+            raise RepositoryMissing(f"{name!r} cannot be a repository's name.")
+        return self._root / f"{name}.git"
+
+    async def fetch(self, name: str, url: str, branch: str = "") -> tuple[str, str]:
+        """Bring a branch, by default the default branch, up to date: its name and head commit.
+
+        Raises RepositoryMissing, AccessDenied.
+        """
+        branch, _ = await remotes.resolve(self.git, url, branch)
+        mine = f"refs/remotes/origin/{branch}"
+        clone = self.path(name)
+        async with alone(self.git, clone) as lock:
+            await self._get(clone, url, f"+refs/heads/{branch}:{mine}", lock)
+            sha = await self.git.text("rev-parse", "--verify", f"{mine}^{{commit}}", repository=clone)
+            await self.git.run("update-ref", f"refs/pawl/bases/{sha}", sha, repository=clone)
+        return branch, sha
+
+    async def bundle(self, repository: Repository) -> bytes:
+        """The base commit and all its history, as a git bundle that offers it as `refs/heads/<base_branch>`."""
+        await self._have_base(repository)
+        header = f"# v2 git bundle\n{repository.base_sha} refs/heads/{repository.base_branch}\n\n"
+        return header.encode() + await self._pack(repository)
+
+    async def import_state(self, repository: Repository, bundle: bytes) -> str:
+        """Take a workspace state into the clone and return its commit. Taking it again changes nothing.
+
+        Raises BadState unless it is one sound commit on the base whose changes are harmless to check out.
+        """
+        await self._have_base(repository)
+        clone = self.path(repository.name)
+        async with alone(self.git, clone) as lock:
+            return await take_in(self.git, clone, bundle, repository.base_sha, lock)
+
+    async def commit(self, repository: Repository, tree_of: str, message: str) -> str:
+        """One commit on the base with the tree of another commit. The same arguments give the same commit."""
+        clone = self.path(repository.name)
+        tree = await self.git.text("rev-parse", "--verify", f"{tree_of}^{{tree}}", repository=clone)
+        return await commit_tree(self.git, clone, tree, [repository.base_sha], message)
+
+    async def show(self, repository: Repository, sha: str, path: str, max_bytes: int) -> bytes | None:
+        """The first bytes of a file at a commit, through links inside the repository; None when there is no file."""
+        await self._have_base(repository)
+        clone = self.path(repository.name)
+        for _ in range(_MOST_LINK_HOPS):
+            listed = (await self.git.run("ls-tree", "-z", sha, "--", path, repository=clone)).out
+            mode, _, rest = listed.partition(b"\0")[0].partition(b" ")
+            blob = rest.partition(b"\t")[0].removeprefix(b"blob ").decode()
+            if not mode.startswith((b"100", b"120")):
+                return None
+            data = (await self.git.run("cat-file", "blob", blob, repository=clone, most_bytes=max_bytes)).out
+            if mode != b"120000":
+                return data
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), data.decode(errors="replace")))
+            if path.startswith(("/", "..")):
+                return None
+        return None
+
+    async def paths(self, repository: Repository, sha: str) -> list[str]:
+        """The paths of all files at a commit."""
+        await self._have_base(repository)
+        listed = await self.git.run("ls-tree", "-r", "-z", "--name-only", sha, repository=self.path(repository.name))
+        return [path.decode(errors="replace") for path in listed.out.split(b"\0") if path]
+
+    async def diff(self, repository: Repository, head: str, max_bytes: int = 4 * 1024 * 1024) -> bytes:
+        """The unified diff from base to head, for reading. One that is longer ends with a line that says so."""
+        diff = await self.git.run(
+            "diff-tree", "-r", "-p", "-M", "--no-color", "--no-ext-diff", "--no-textconv", repository.base_sha, head,
+            repository=self.path(repository.name), most_bytes=max_bytes,
+        )  # fmt: skip
+        if not diff.cut:
+            return diff.out
+        return diff.out[: diff.out.rfind(b"\n") + 1] + f"[cut: only the first {max_bytes:,} bytes are shown]\n".encode()
+
+    async def diffstat(self, repository: Repository, head: str) -> DiffStat:
+        """Files, inserted and deleted lines from base to head; binary files count no lines."""
+        counted = await self.git.run(
+            "diff-tree", "-r", "-z", "--numstat", "--no-renames", repository.base_sha, head,
+            repository=self.path(repository.name),
+        )  # fmt: skip
+        rows = [row.split(b"\t") for row in counted.out.split(b"\0") if row]
+        lines = [(int(plus), int(minus)) for plus, minus, _ in rows if plus != b"-"]
+        return DiffStat(len(rows), sum(plus for plus, _ in lines), sum(minus for _, minus in lines))
+
+    async def push(self, repository: Repository, url: str, sha: str, branch: str, expected: str = "") -> None:
+        """Put the branch at the commit, provided it still is at `expected`; empty: provided it does not exist.
+
+        Raises PushRejected, AccessDenied, RepositoryMissing.
+        """
+        ref = f"refs/heads/{branch}"
+        try:
+            pushed = await self.git.run(
+                "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}", "--",
+                url, f"{sha}:{ref}",
+                repository=self.path(repository.name), accept=(0, 1), timeout_seconds=_LONG_SECONDS,
+            )  # fmt: skip
+        except GitError as error:
+            raise remotes.meant(error, url) from error
+        if pushed.code:
+            refused = [line for line in pushed.out.decode(errors="replace").splitlines() if line.startswith("!")]
+            raise PushRejected(f"{branch} was not pushed: {' '.join(refused) or pushed.said}")
+
+    async def _get(self, clone: Path, url: str, refspec: str, lock: int) -> None:
+        try:
+            got = await self.git.run(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, refspec,
+                repository=clone, timeout_seconds=_LONG_SECONDS, keep_open=[lock],
+            )  # fmt: skip
+        except GitError as error:
+            raise remotes.meant(error, url) from error
+        if "shallow" in got.said:  # git only warns of it, and leaves the branch where it was
+            raise remotes.meant(GitError(got.said), url)
+
+    async def _have_base(self, repository: Repository) -> None:
+        if await self._has(repository):
+            return
+        await self.fetch(repository.name, repository.url, repository.base_branch)
+        if not await self._has(repository):
+            raise RepositoryMissing(
+                f"Commit {repository.base_sha} is gone from {repository.base_branch} of {repository.url}. Start anew."
+            )
+
+    async def _has(self, repository: Repository) -> bool:
+        clone = self.path(repository.name)
+        if not clone.exists():
+            return False
+        commit = f"{repository.base_sha}^{{commit}}"
+        return (await self.git.run("cat-file", "-e", commit, repository=clone, accept=(0, 1, 128))).code == 0
+
+    async def _pack(self, repository: Repository) -> bytes:
+        folder = self._root / f"{repository.name}.packs"
+        file = folder / f"{repository.base_sha}.pack"
+        if file.exists():
+            os.utime(file)
+            return file.read_bytes()
+        packed = await self.git.run(
+            "pack-objects", "--quiet", "--revs", "--delta-base-offset", "--stdout",
+            repository=self.path(repository.name), stdin=f"{repository.base_sha}\n".encode(),
+            timeout_seconds=_LONG_SECONDS, most_bytes=_MOST_PACK_BYTES,
+        )  # fmt: skip
+        if packed.cut:
+            raise GitError(f"The history of {repository.name} is larger than {_MOST_PACK_BYTES:,} bytes.")
+        replace_file(file, packed.out)
+        for old in sorted(folder.glob("*.pack"), key=lambda pack: pack.stat().st_mtime)[:-_KEPT_PACKS]:
+            old.unlink(missing_ok=True)
+        return packed.out
+
+
+@asynccontextmanager
+async def alone(git: Git, repository: Path) -> AsyncGenerator[int]:
+    """Hold a bare repository, which is made when there is none, against all other tasks and processes.
+
+    Yields the lock's descriptor, for children that change the repository: they keep it should this process die, so
+    whatever half-done work is found belongs to nobody and is removed.
+    """
+    async with holding(repository.with_suffix(".lock")) as lock:
+        if not (repository / "HEAD").exists():
+            await git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(repository))
+        for pattern in ("*.lock", "refs/**/*.lock", "objects/*.lock", "objects/info/*.lock"):
+            for left in repository.glob(pattern):
+                left.unlink(missing_ok=True)
+        for left in repository.glob("objects/incoming-*"):
+            shutil.rmtree(left)
+        yield lock
+
+
+async def commit_tree(git: Git, repository: Path, tree: str, parents: list[str], message: str) -> str:
+    """Write a commit whose every byte follows from the arguments: its date is that of its youngest parent."""
+    dates = await git.text("show", "--no-patch", "--format=%ct", *parents, repository=repository)
+    date = f"@{max(int(line) for line in dates.split())} +0000"
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Pawl"), ("EMAIL", "pawl@localhost"), ("DATE", date))
+    }
+    lines = [line.rstrip() for line in message.replace("\0", "").splitlines()]
+    text = "\n".join(lines).strip("\n") + "\n"
+    onto = [part for parent in parents for part in ("-p", parent)]
+    made = await git.run("commit-tree", tree, *onto, "-F", "-", repository=repository, stdin=text.encode(), env=who)
+    return made.out.decode().strip()
