@@ -1,0 +1,160 @@
+"""Reservation: what a call may cost at worst, and whether that still fits."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from infra.gateway.prices import PriceList
+from infra.gateway.refusals import Kind, Refused
+from infra.gateway.wire import Call, Flavour, as_list, as_object
+from workflows.domain.budget import fits, input_token_bound
+from workflows.domain.model import Record
+
+_HIDDEN_TOKENS = 1_000
+"""What providers add to a request on their side, such as the instructions for using tools."""
+_IMAGE_TOKENS = 5_000
+"""More than any provider counts for one picture."""
+_PICTURES = frozenset({"image", "image_url", "input_image"})
+_ELSEWHERE = ("previous_response_id", "conversation", "prompt", "mcp_servers", "container", "background")
+_DEARER = ("speed", "inference_geo")
+_TIERS = (None, "auto", "default", "flex", "standard_only")
+_OWN_TOOLS = ("custom", "function", "local_shell", "apply_patch", "bash_", "text_editor_", "memory_", "computer_")
+
+
+class Purse(Record):
+    """Ceilings and what is gone or promised: of one session, or of the account its sessions share."""
+
+    name: str
+    usd_ceiling: Decimal | None
+    tokens_ceiling: int | None
+    usd_spent: Decimal
+    usd_reserved: Decimal
+    tokens_spent: int
+    tokens_reserved: int
+
+    @property
+    def limited(self) -> bool:
+        return self.usd_ceiling is not None or self.tokens_ceiling is not None
+
+
+class LastCall(Record):
+    """The last answered call of a session: how it began and what it used."""
+
+    items: int = 0
+    prefix: str = ""
+    size: int = 0
+    tokens: int = 0
+
+
+class WorstCase(Record):
+    """What is reserved before a call is sent."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal | None
+    """None: the price is unknown."""
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+def worst_case(call: Call, model: str, last: LastCall, limited: bool, prices: PriceList) -> WorstCase:
+    """The most a call can use. Under a ceiling, a call that has no such bound is refused."""
+    if limited:
+        _refuse_unbounded(call)
+    size = call.size + _HIDDEN_TOKENS
+    grew = 0 < last.items <= len(call.items) and call.prefix_digest(last.items) == last.prefix
+    bound = input_token_bound(size, last.size + _HIDDEN_TOKENS, last.tokens) if grew else input_token_bound(size)
+    pictures = sum(_IMAGE_TOKENS for block in call.blocks() if block.get("type") in _PICTURES)
+    output = call.output_limit or 0
+    return WorstCase(
+        input_tokens=bound + pictures,
+        output_tokens=output,
+        usd=prices.worst(model, bound + pictures, output),
+    )
+
+
+def refuse_overspending(purse: Purse, worst: WorstCase) -> None:
+    """Raises Refused when the worst case does not fit, with the figures."""
+    if purse.usd_ceiling is not None:
+        if worst.usd is None:
+            raise Refused(
+                Kind.UNKNOWN_PRICE,
+                f"{purse.name} has a dollar ceiling and the model has no price. Set PAWL_PRICES at the gateway.",
+            )
+        if not fits(purse.usd_ceiling, purse.usd_spent, purse.usd_reserved, worst.usd):
+            raise Refused(
+                Kind.MONEY_OUT,
+                f"The money is used up: this call may cost up to {_usd(worst.usd)}, and of the "
+                f"{_usd(purse.usd_ceiling)} of {purse.name}, {_usd(purse.usd_spent)} are spent and "
+                f"{_usd(purse.usd_reserved)} are reserved by calls in flight. The call was not sent. "
+                "Raise the ceiling to go on.",
+            )
+    if purse.tokens_ceiling is not None and not fits(
+        Decimal(purse.tokens_ceiling),
+        Decimal(purse.tokens_spent),
+        Decimal(purse.tokens_reserved),
+        Decimal(worst.tokens),
+    ):
+        raise Refused(
+            Kind.MONEY_OUT,
+            f"The tokens are used up: this call may use up to {worst.tokens:,} tokens, and of the "
+            f"{purse.tokens_ceiling:,} of {purse.name}, {purse.tokens_spent:,} are spent and "
+            f"{purse.tokens_reserved:,} are reserved by calls in flight. The call was not sent. "
+            "Raise the ceiling to go on.",
+        )
+
+
+def _refuse_unbounded(call: Call) -> None:
+    reason = _unbounded(call)
+    if reason:
+        raise Refused(
+            Kind.BAD_REQUEST,
+            f"This run has a ceiling, so what a call may cost must be known before it is sent, but {reason}.",
+        )
+
+
+def _unbounded(call: Call) -> str:
+    """Why the call has no upper bound; empty when it has one."""
+    if call.output_limit is None:
+        return f"the request names no output limit; set {_limit_name(call.flavour)}"
+    for key in (*_ELSEWHERE, *_DEARER):
+        if call.body.get(key):
+            return f"{key!r} makes it depend on what is not in the request"
+    if (tier := call.body.get("service_tier")) not in _TIERS:
+        return f"the service tier {tier!r} has other prices"
+    for tool in as_list(call.body.get("tools")):
+        kind = str(as_object(tool).get("type") or "custom")
+        if not kind.startswith(_OWN_TOOLS):
+            return f"the tool {kind!r} runs at the provider"
+    return next((reason for block in call.blocks() if (reason := _unbounded_block(block))), "")
+
+
+def _unbounded_block(block: Mapping[str, Any]) -> str:
+    kind = block.get("type")
+    if kind == "item_reference" or "file_id" in block:
+        return "it refers to content kept at the provider"
+    if kind in ("document", "input_file", "file", "input_audio"):
+        return f"the size of a {kind!r} block in tokens cannot be told"
+    if kind in _PICTURES:
+        source: object = block.get("source") or block.get("image_url")
+        where = (
+            source or "" if isinstance(source, str) else as_object(source).get("data") or as_object(source).get("url")
+        )
+        if not isinstance(where, str) or where.startswith("http") or not where:
+            return "a picture is only referred to; send it inside the request"
+    return ""
+
+
+def _limit_name(flavour: Flavour) -> str:
+    return {
+        Flavour.MESSAGES: "max_tokens",
+        Flavour.RESPONSES: "max_output_tokens",
+        Flavour.CHAT: "max_completion_tokens",
+    }[flavour]
+
+
+def _usd(amount: Decimal) -> str:
+    """Dollars to the cent, or as exact as it takes to differ from zero."""
+    return f"${amount:.2f}" if amount == amount.quantize(Decimal("0.01")) else f"${amount:.4f}"

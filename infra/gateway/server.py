@@ -1,0 +1,93 @@
+"""The gateway as a process: what it is made of, where it listens, how it ends."""
+
+import logging
+import os
+import signal
+import socket
+from types import FrameType
+from urllib.parse import urlsplit
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+from infra.exits import Misused, Refused
+from infra.gateway.accounts import Accounts
+from infra.gateway.admin import Admin
+from infra.gateway.app import create_app
+from infra.gateway.calls import Calls
+from infra.gateway.ledger import Ledger
+from infra.gateway.meter import Meter
+from infra.gateway.player import Tapes
+from infra.gateway.prices import PriceList
+from infra.gateway.providers import providers
+from infra.gateway.settings import GatewaySettings
+from infra.gateway.tables import TABLES
+from infra.gateway.upstream import Upstream
+from infra.secrets import gateway_secret
+from infra.settings import Settings
+from infra.storage import Objects, open_engine
+
+_LOG = logging.getLogger("pawl.gateway")
+
+
+def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
+    """The app on its ledger. Calls that an earlier gateway of this name left in flight are written off."""
+    engine = open_engine(settings.database("gateway", settings.gateway_db_url))
+    with engine.begin() as connection:
+        TABLES.create_all(connection)
+    objects = Objects(settings.objects_url or settings.home / "objects")
+    ledger = Ledger(engine, objects, owner)
+    if lost := ledger.recover():
+        _LOG.warning("%d calls were in flight when the gateway died; each is charged at its worst case.", lost)
+    prices = PriceList(own.prices)
+    meter, tapes, vendors = Meter(prices), Tapes(objects, prices), providers(own)
+    calls = Calls(ledger, Upstream(_client(own), meter, own), vendors, tapes, meter)
+    secret = gateway_secret(settings)
+    return create_app(calls, Admin(calls, Accounts(engine), vendors, prices, tapes, secret), secret)
+
+
+def serve(settings: Settings, own: GatewaySettings) -> None:
+    """Listen at `gateway_url` until SIGTERM or SIGINT, then let the calls in flight land. Raises PawlError."""
+    listener = _listen(settings.gateway_url)
+    host, port = listener.getsockname()[:2]
+    app = build(settings, own, f"{socket.gethostname()}:{port}")
+    keys = ", ".join(f"{name} {'yes' if vendor.key else 'no'}" for name, vendor in providers(own).items())
+    _LOG.info("Pawl's gateway listens at http://%s:%d. Keys: %s. State: %s.", host, port, keys, settings.home)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds or None,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)
+    uvicorn.Server(config).run(sockets=[listener])
+    _LOG.info("Pawl's gateway has ended; every call that was in flight has landed.")
+
+
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    """uvicorn raises the signal again when it is done. Being told to end is not a failure."""
+
+
+def _client(own: GatewaySettings) -> httpx.AsyncClient:
+    limits = httpx.Limits(
+        max_connections=own.connections, max_keepalive_connections=own.connections, keepalive_expiry=20
+    )
+    return httpx.AsyncClient(limits=limits, follow_redirects=False)
+
+
+def _listen(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise Misused(f"PAWL_GATEWAY_URL is {url!r}.", "It must read http://host:port.")
+    address = (parts.hostname, parts.port or 80)
+    try:
+        return socket.create_server(address, backlog=1_024)
+    except OSError as error:
+        raise Refused(
+            f"The gateway cannot listen at {url} ({os.strerror(error.errno or 0)}).",
+            "Another gateway may run there: stop it, or set PAWL_GATEWAY_URL to a free port.",
+        ) from error

@@ -1,0 +1,165 @@
+"""A model call as it arrives: what it asks for and the key under which its answer is kept."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, cast
+
+
+class BadCall(Exception):
+    """The request is none of this API; the message is for its sender."""
+
+
+class Flavour(StrEnum):
+    """The three APIs the gateway speaks."""
+
+    MESSAGES = "messages"
+    RESPONSES = "responses"
+    CHAT = "chat"
+
+
+_VOLATILE = frozenset(
+    {"metadata", "client_metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"}
+)
+"""Keys that differ between a call and its repetition and do not change what is asked."""
+_LIMITS = {
+    Flavour.MESSAGES: ("max_tokens",),
+    Flavour.RESPONSES: ("max_output_tokens",),
+    Flavour.CHAT: ("max_completion_tokens", "max_tokens"),
+}
+_BILLING = "x-anthropic-billing-header"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One model call. `frame` and `items` are its canonical form: everything around the conversation, and the
+    conversation item by item, without what may change in a repetition."""
+
+    session: str
+    seq: int
+    flavour: Flavour
+    raw: bytes
+    body: Mapping[str, Any]
+    frame: bytes
+    items: tuple[bytes, ...]
+
+    @property
+    def model(self) -> str:
+        return str(self.body.get("model", ""))
+
+    @property
+    def stream(self) -> bool:
+        return self.body.get("stream") is True
+
+    @property
+    def size(self) -> int:
+        return len(self.frame) + sum(map(len, self.items))
+
+    @cached_property
+    def digest(self) -> str:
+        """The request hash of the key."""
+        return self.prefix_digest(len(self.items))
+
+    def prefix_digest(self, items: int) -> str:
+        """Digest of the call as if its conversation ended after so many items: equal digests, equal beginnings."""
+        digest = hashlib.sha256(self.frame)
+        for item in self.items[:items]:
+            digest.update(b"\n")
+            digest.update(item)
+        return digest.hexdigest()
+
+    @property
+    def output_limit(self) -> int | None:
+        """The most output tokens the request allows over all its choices; None when it names no limit."""
+        limit = next((value for key in _LIMITS[self.flavour] if isinstance(value := self.body.get(key), int)), None)
+        choices = self.body.get("n")
+        return limit if limit is None or not isinstance(choices, int) else limit * max(1, choices)
+
+    def blocks(self) -> Iterator[Mapping[str, Any]]:
+        """Every item and content block of the conversation, nested ones too."""
+        return _walk(self.body.get(_conversation(self.flavour)))
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """The JSON object, or an empty one when the value is none."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """The JSON list, or an empty one when the value is none."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def read_call(session: str, seq: int, flavour: Flavour, raw: bytes) -> Call:
+    """Raises BadCall, in words for the caller, when the body is not a request of this API."""
+    try:
+        parsed: object = json.loads(raw)
+    except ValueError as error:
+        raise BadCall(f"The request body is not JSON: {error}.") from error
+    if not isinstance(parsed, dict):
+        raise BadCall("The request body must be a JSON object.")
+    body = as_object(cast("object", parsed))
+    conversation = _conversation(flavour)
+    items: object = body.get(conversation)
+    if isinstance(items, str):
+        items = [items]
+    if not isinstance(items, list):
+        raise BadCall(f"The request has no {conversation}.")
+    frame = {key: _settled(key, value) for key, value in body.items() if key != conversation and key not in _VOLATILE}
+    return Call(
+        session=session,
+        seq=seq,
+        flavour=flavour,
+        raw=raw,
+        body=body,
+        frame=_canonical(frame),
+        items=tuple(_canonical(_unmarked(item)) for item in cast("list[object]", items)),
+    )
+
+
+def _conversation(flavour: Flavour) -> str:
+    return "input" if flavour is Flavour.RESPONSES else "messages"
+
+
+def _settled(key: str, value: object) -> object:
+    """System text without what an agent CLI changes from run to run, tools without cache marks."""
+    if key not in ("system", "tools") or not isinstance(value, list):
+        return value
+    blocks = [_without(block, "cache_control") for block in as_list(cast("object", value))]
+    return [block for block in blocks if not _is_billing(block)]
+
+
+def _unmarked(item: object) -> object:
+    """An item without cache marks (they move from turn to turn) and without ids its sender made up."""
+    plain = _without(item, "id")
+    content = as_list(as_object(plain).get("content"))
+    if not content:
+        return plain
+    return {**as_object(plain), "content": [_without(block, "cache_control") for block in content]}
+
+
+def _without(value: object, key: str) -> object:
+    if key not in as_object(value):
+        return value
+    return {name: part for name, part in as_object(value).items() if name != key}
+
+
+def _is_billing(block: object) -> bool:
+    return str(as_object(block).get("text")).startswith(_BILLING)
+
+
+def _canonical(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode(errors="surrogatepass")
+
+
+def _walk(value: object) -> Iterator[Mapping[str, Any]]:
+    for part in as_list(value):
+        yield from _walk(part)
+    if block := as_object(value):
+        yield block
+        yield from _walk(block.get("content"))
+        yield from _walk(block.get("output"))
