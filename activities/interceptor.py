@@ -15,12 +15,12 @@ BEATS_PER_TIMEOUT = 4
 class StepInterceptor(Interceptor):
     """Register it with the worker."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # the SDK's name
         return _Step(next)
 
 
 class _Step(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # the SDK's name
         info = activity.info()
         beating = asyncio.create_task(_beat(info.heartbeat_timeout.total_seconds())) if info.heartbeat_timeout else None
         try:

@@ -1,7 +1,7 @@
 """The desk a ticket lies on: what people may say to it, what they see of it, and how it waits for them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -31,12 +31,17 @@ def _decision(said: Said) -> Decision:
     return Decision(note=said) if isinstance(said, str) else said or Decision()
 
 
+# The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.
+# pyright: reportMissingParameterType=false, reportUnknownParameterType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+
+
 def _signal(action: Action) -> Callable[..., None]:
     """A signal for the Temporal UI. It cannot answer, so what is refused is told in the story."""
 
     @workflow.signal(name=action.value, description=ACTIONS[action])
-    def handler(self: Any, decision: Said = None) -> None:
-        self.hear(action, _decision(decision))
+    def handler(self, decision: Said = None) -> None:
+        cast("TicketDesk", self).hear(action, _decision(decision))
 
     return handler
 
@@ -45,14 +50,14 @@ def _update(action: Action) -> Callable[..., Any]:
     """The same action for whoever can read an answer: refused in words, before anything is written."""
 
     @workflow.update(name=action.value, description=ACTIONS[action])
-    def handler(self: Any, decision: Said = None) -> str:
-        said = _decision(decision)
-        info = workflow.current_update_info()
-        return self.act(action, said if said.id or info is None else said.model_copy(update={"id": info.id}))
+    def handler(self, decision: Said = None) -> str:
+        said, info = _decision(decision), workflow.current_update_info()
+        repeatable = said if said.id or info is None else said.model_copy(update={"id": info.id})
+        return cast("TicketDesk", self).act(action, repeatable)
 
     @handler.validator
-    def validate(self: Any, decision: Said = None) -> None:
-        if words := self.refused(action, _decision(decision)):
+    def validate(self, decision: Said = None) -> None:  # pyright: ignore[reportUnusedFunction]
+        if words := cast("TicketDesk", self).refused(action, _decision(decision)):
             raise ApplicationError(words, type="Refused")
 
     return handler
@@ -159,7 +164,9 @@ class TicketDesk:
         workflow.set_current_details(details(self._status))
 
     def _enter(self, phase: Phase, subject: str = "", reason: str = "") -> None:
-        """Be in a phase, for everybody who looks: status, details and search attributes."""
+        """Be in a phase, for everybody who looks: status, details and search attributes. From here on a decision
+        counts for this phase, also one that comes while the board is still being told."""
+        self._verdict = None
         self._show(phase=phase, subject=subject, waiting_for=waiting_for(phase, reason))
         workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]  # the SDK leaves it generic
             [
@@ -171,7 +178,6 @@ class TicketDesk:
 
     async def _verdict_of_a_person(self) -> tuple[Action, Decision]:
         """Wait, for as long as it takes, until somebody decides at the gate that is open."""
-        self._verdict = None
         await workflow.wait_condition(lambda: self._verdict is not None)
         assert self._verdict is not None  # noqa: S101  # for the type checker: the condition above
         return self._verdict

@@ -53,7 +53,7 @@ class Ticket(TicketWork):
             self._ending = Ended(Phase.CANCELLED, "Cancelled from Temporal.")
         if not way.done():
             way.cancel()
-            await asyncio.wait([way])
+            await workflow.wait([way])
         return await self._hand_back(self._ending or way.result())
 
     async def _way(self) -> Ended:

@@ -1,0 +1,87 @@
+"""Running one ticket in a world of its own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from activities.interceptor import StepInterceptor
+from infra.temporal import workflow_runner
+from tests.workflows.world import World
+from workflows import names
+from workflows.domain.decision import Action, Decision
+from workflows.domain.order import TicketOrder, TicketOutcome, TicketStatus
+from workflows.domain.ticket import Phase, TicketRef
+from workflows.session import Session
+from workflows.ticket import Ticket
+
+
+@dataclass
+class Run:
+    """A started ticket, as people handle it."""
+
+    handle: WorkflowHandle[Any, TicketOutcome]
+
+    async def status(self) -> TicketStatus:
+        return await self.handle.query("status", result_type=TicketStatus)
+
+    async def until(self, holds: Phase | Callable[[TicketStatus], bool]) -> TicketStatus:
+        """Wait until the ticket is in a phase, or until something holds of its status."""
+        async with asyncio.timeout(20):
+            while True:
+                status = await self.status()
+                if holds(status) if callable(holds) else status.phase is holds:
+                    return status
+                await asyncio.sleep(0.02)
+
+    async def act(self, action: Action, **decision: Any) -> str:
+        """The update: what is refused raises WorkflowUpdateFailedError with the words as its cause."""
+        return await self.handle.execute_update(  # pyright: ignore[reportUnknownMemberType]  # generic in the SDK
+            action.value, Decision(**decision), result_type=str
+        )
+
+    async def outcome(self) -> TicketOutcome:
+        async with asyncio.timeout(20):
+            return await self.handle.result()
+
+
+StartTicket = Callable[..., Awaitable[Run]]
+
+
+@asynccontextmanager
+async def a_worker(client: Client, world: World, queue: str, strict: bool = False) -> AsyncGenerator[None]:
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Ticket, Session],
+        activities=world.adapters(),
+        interceptors=[StepInterceptor()],
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        workflow_runner=workflow_runner(strict=strict),
+    ):
+        yield
+
+
+@pytest.fixture
+async def start(client: Client) -> AsyncIterator[StartTicket]:
+    """`run = await start(world, **order)`: a ticket in that world, on a queue and with an id of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def started(world: World, *, strict: bool = False, **order: Any) -> Run:
+            queue = f"test-{uuid4().hex}"
+            await stack.enter_async_context(a_worker(client, world, queue, strict))
+            ref = TicketRef(tracker="board", id=f"T-{uuid4().hex[:12]}")
+            wanted = TicketOrder.model_validate(
+                {"ref": ref, "identifier": ref.id, "repository": "/srv/hinge", "model": "tape:x", **order}
+            )
+            handle = await client.start_workflow(Ticket.run, wanted, id=names.ticket_workflow_id(ref), task_queue=queue)
+            return Run(handle)
+
+        yield started

@@ -1,0 +1,262 @@
+"""A ticket's way, branch by branch."""
+
+from decimal import Decimal
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from activities.errors import stop
+from tests.workflows.conftest import Run, StartTicket
+from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, submits, works
+from workflows.domain.budget import Budget
+from workflows.domain.change import Check
+from workflows.domain.decision import Action
+from workflows.domain.failures import Failure
+from workflows.domain.plan import PlanDraft
+from workflows.domain.policy import Policy
+from workflows.domain.review import Finding, Review, Severity
+from workflows.domain.session import Role, StopReason, TakeTurn, TurnEnd, TurnReport
+from workflows.domain.ticket import Phase
+from workflows.ports.forge import ClosePullRequest, MergePullRequest, OpenPullRequest, PublishChange
+from workflows.ports.model import OpenAccount, TopUpAccount
+from workflows.ports.tracker import PostComment
+from workflows.ports.workspace import DestroyWorkspace, RunChecks
+
+pytestmark = pytest.mark.server
+
+BLOCKER = Finding(severity=Severity.BLOCKER, path="hinge.py", line=3, text="It still squeaks.")
+
+
+def policy(**budget: object) -> Policy:
+    return Policy(checks=(Check(name="tests", run="true"),), budget=Budget.model_validate(budget))
+
+
+async def approved(run: Run) -> None:
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE, by="Ada")
+
+
+async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> None:
+    world = World()
+    run = await start(world, label="SCRIPTED: no live model")
+    gate = await run.until(Phase.PLAN_GATE)
+    assert gate.subject and gate.waiting_for
+    await run.act(Action.APPROVE, by="Ada", of=gate.subject)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.APPROVE)
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.DONE
+    assert outcome.plan_hash == gate.subject
+    assert outcome.approved_by == "Ada"
+    assert outcome.pull_request is not None and outcome.pull_request.merged_sha == "merged"
+    assert world.moves == ["Planning", "Plan gate", "Building", "Reviewing", "Merge gate", "Done"]
+    assert [merge.head_sha for merge in world.of(MergePullRequest)] == ["head-of-s1"]
+    assert "SCRIPTED" in world.of(OpenPullRequest)[0].body
+    assert all("SCRIPTED" in comment.text for comment in world.of(PostComment))
+    assert len({comment.key for comment in world.of(PostComment)}) == len(world.of(PostComment))
+    assert len(world.of(DestroyWorkspace)) == 1
+
+
+async def test_a_stale_approval_is_refused_in_words(start: StartTicket) -> None:
+    world = World(
+        turns={Role.PLANNER: [submits(PLAN), submits(PlanDraft(summary="B", steps=("b",), acceptance=("b",)))]}
+    )
+    run = await start(world)
+    first = await run.until(Phase.PLAN_GATE)
+    await run.act(Action.REQUEST_CHANGES, note="Smaller, please.")
+    second = await run.until(lambda status: status.phase is Phase.PLAN_GATE and status.subject != first.subject)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await run.act(Action.APPROVE, of=first.subject)
+    assert "Stale approval" in str(refused.value.cause)
+    assert (await run.status()).phase is Phase.PLAN_GATE
+    assert "Smaller, please." in str(world.asked)
+    assert "revision 2" in second.plan
+    await run.act(Action.REJECT, note="Not now.")
+    assert (await run.outcome()).phase is Phase.DECLINED
+
+
+async def test_raw_failures_go_back_until_the_checks_pass(start: StartTicket) -> None:
+    world = World(checks=[red("a"), red("b"), GREEN])
+    world.turns[Role.BUILDER] = [done("s1"), done("s2"), done("s3")]
+    run = await start(world)
+    await approved(run)
+    await run.until(Phase.MERGE_GATE)
+    builders = [turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER]
+    assert [turn.part for turn in builders] == [1, 2, 3]
+    assert builders[1].after == f"{builders[0].session}/1", "the second attempt continues the same conversation"
+    assert [check.workspace.state for check in world.of(RunChecks)] == ["s1", "s2", "s3"]
+    assert [change.state for change in world.of(PublishChange)] == ["s3"]
+
+
+@pytest.mark.parametrize(
+    ("checks", "states", "reason"),
+    [
+        ([red("a"), red("b"), red("c")], ["s1", "s2", "s3"], "after 3 strikes"),
+        ([red("a"), red("a")], ["s1", "s1"], "the same files again"),
+        ([red("a"), red("a"), red("a")], ["s1", "s2", "s3"], "3 times in the same way"),
+    ],
+)
+async def test_a_ticket_gives_up_with_a_summary_and_keeps_the_work(
+    start: StartTicket, checks: list[object], states: list[str], reason: str
+) -> None:
+    world = World(policy=policy(strikes=3 if reason.startswith("after") else 5))
+    world.checks = list(checks)  # type: ignore[arg-type]
+    world.turns[Role.BUILDER] = [done(state) for state in states]
+    run = await start(world)
+    await approved(run)
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.GAVE_UP
+    assert reason in outcome.summary
+    assert outcome.branch, "what was made is on a branch"
+    assert world.of(PublishChange)[-1].state == states[-1]
+    assert outcome.summary in world.comments
+
+
+async def test_findings_are_fixed_and_reviewed_again(start: StartTicket) -> None:
+    world = World()
+    world.turns[Role.REVIEWER] = [submits(Review(summary="Nearly.", findings=(BLOCKER,)), "s1"), submits(CLEAN, "s2")]
+    world.turns[Role.FIXER] = [done("s2")]
+    run = await start(world)
+    await approved(run)
+    gate = await run.until(Phase.MERGE_GATE)
+    assert gate.subject == "head-of-s2"
+    assert [change.previous_head for change in world.of(PublishChange)] == ["", "head-of-s1"]
+
+
+async def test_review_rounds_are_capped_and_the_rest_goes_to_the_person(start: StartTicket) -> None:
+    world = World(policy=policy(review_rounds=2))
+    review = submits(Review(summary="Nearly.", findings=(BLOCKER,)), "s1")
+    world.turns[Role.REVIEWER] = [review, review]
+    world.turns[Role.FIXER] = [done("s2")]
+    run = await start(world)
+    await approved(run)
+    await run.until(Phase.MERGE_GATE)
+    await run.until(lambda _: "still squeaks" in world.comments)
+
+
+async def test_changes_asked_for_at_the_merge_gate_are_built(start: StartTicket) -> None:
+    world = World()
+    world.turns[Role.REVIEWER] = [submits(CLEAN, "s1"), submits(CLEAN, "s2")]
+    world.turns[Role.FIXER] = [done("s2")]
+    run = await start(world)
+    await approved(run)
+    first = await run.until(Phase.MERGE_GATE)
+    await run.act(Action.REQUEST_CHANGES, note="Rename it.")
+    await run.until(lambda status: status.phase is Phase.MERGE_GATE and status.subject != first.subject)
+    await run.act(Action.APPROVE)
+    assert (await run.outcome()).phase is Phase.DONE
+
+
+async def test_a_question_waits_for_the_answer_and_the_session_goes_on(start: StartTicket) -> None:
+    world = World()
+    asks = TurnReport(end=TurnEnd.ASKED, summary="ask_human", question="Left or right?")
+    world.turns[Role.BUILDER] = [asks, done("s1")]
+    run = await start(world)
+    await approved(run)
+    waiting = await run.until(Phase.QUESTION)
+    assert "Left or right?" in waiting.waiting_for
+    await run.act(Action.ANSWER, note="Left.")
+    await run.until(Phase.MERGE_GATE)
+    second = [turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER][1]
+    assert (second.seq, second.part) == (2, 1), "the same session at its next turn"
+    assert "Left." in second.steering[0]
+
+
+async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start: StartTicket) -> None:
+    world = World()
+    out = TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="The next call may cost $0.40; $0.10 is left.")
+    world.turns[Role.BUILDER] = [works(), out, done("s1")]
+    run = await start(world)
+    await approved(run)
+    waiting = await run.until(Phase.BUDGET_GATE)
+    assert "$0.10 is left" in waiting.waiting_for
+    with pytest.raises(WorkflowUpdateFailedError):
+        await run.act(Action.TOP_UP)
+    await run.act(Action.TOP_UP, usd=Decimal(3))
+    await run.until(Phase.MERGE_GATE)
+    assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [world.of(OpenAccount)[0].usd + 3]  # type: ignore[operator]
+    assert [turn.seq for turn in world.of(TakeTurn) if turn.role is Role.BUILDER] == [1, 2, 2]
+
+
+async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTicket) -> None:
+    world = World(policy=policy(turns_per_session=2))
+    world.turns[Role.BUILDER] = [works(state="s1"), works(state="s2"), works()]
+    run = await start(world)
+    await approved(run)
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.GAVE_UP
+    assert StopReason.TURNS in outcome.summary
+    assert world.of(PublishChange)[-1].state == "s2"
+
+
+async def test_what_cannot_go_on_is_said_and_goes_on_when_mended(start: StartTicket) -> None:
+    world = World(failures={"gather_context": [stop(Failure.BAD_POLICY, "WORKFLOW.md line 3, key pawl.budget: no.")]})
+    run = await start(world)
+    blocked = await run.until(Phase.BLOCKED)
+    assert "WORKFLOW.md line 3" in blocked.waiting_for
+    await run.until(lambda _: "WORKFLOW.md line 3" in world.comments)
+    await run.act(Action.RESUME)
+    await run.until(Phase.PLAN_GATE)
+
+
+async def test_a_turn_that_fails_for_good_blocks_and_is_taken_again(start: StartTicket) -> None:
+    world = World(failures={"take_turn": [stop(Failure.TAPE_MISMATCH, "The tape no longer fits.")]})
+    run = await start(world)
+    blocked = await run.until(Phase.BLOCKED)
+    assert "The tape no longer fits." in blocked.waiting_for
+    await run.act(Action.RESUME)
+    await run.until(Phase.PLAN_GATE)
+    assert [turn.seq for turn in world.of(TakeTurn)] == [1, 1]
+
+
+async def test_a_lost_claim_lets_go_without_touching_the_card(start: StartTicket) -> None:
+    world = World(failures={"claim_ticket": [stop(Failure.CLAIM_LOST, "ENG-1 was taken by somebody else.")]})
+    run = await start(world)
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.CANCELLED
+    assert world.moves == []
+
+
+async def test_abort_undoes(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await approved(run)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.ABORT, by="Ada")
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.CANCELLED
+    assert len(world.of(ClosePullRequest)) == 1
+    assert len(world.of(DestroyWorkspace)) == 1
+    assert world.moves[-2:] == ["Cancelled", "Todo"], "the card is put back"
+
+
+async def test_abort_in_mid_build_keeps_the_patch(start: StartTicket) -> None:
+    world = World(delays={"run_checks": 30})
+    run = await start(world)
+    await approved(run)
+    await run.until(lambda status: any(line.ended for line in status.sessions if line.role is Role.BUILDER))
+    await run.act(Action.ABORT)
+    outcome = await run.outcome()
+    assert outcome.branch and world.of(PublishChange)[-1].state == "s1"
+    assert not world.of(OpenPullRequest)
+
+
+async def test_take_over_leaves_branch_and_pull_request(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await approved(run)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.TAKE_OVER, by="Ada")
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.TAKEN_OVER
+    assert not world.of(ClosePullRequest)
+
+
+async def test_cancel_from_temporal_is_an_abort(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.handle.cancel()
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.CANCELLED
+    assert world.moves[-1] == "Todo"

@@ -1,0 +1,246 @@
+"""A world in memory for tests of the flows: every port answers as its script says, and remembers what it was asked.
+
+The real adapters have their own contract suites and meet the flows in tests/system; here every branch of a flow is
+taken in milliseconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from temporalio import activity
+
+from activities.errors import stop
+from workflows.domain.budget import Bill, Spend
+from workflows.domain.change import Change, Check, CheckReport, PullRequest, Repository
+from workflows.domain.failures import Failure
+from workflows.domain.plan import PlanDraft
+from workflows.domain.policy import Policy
+from workflows.domain.review import Review
+from workflows.domain.session import (
+    CloseSession,
+    OpenedSession,
+    OpenSession,
+    Role,
+    Submission,
+    TakeTurn,
+    TurnEnd,
+    TurnReport,
+    WorkDone,
+)
+from workflows.domain.ticket import Ticket
+from workflows.ports.agent import Agent
+from workflows.ports.context import Context, GatherContext, GatheredContext
+from workflows.ports.forge import (
+    ClosePullRequest,
+    Forge,
+    MergePullRequest,
+    OpenPullRequest,
+    OpenRepository,
+    PostReview,
+    PublishChange,
+    ReadDiff,
+)
+from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
+from workflows.ports.notify import Note, Notify
+from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Tracker
+from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace
+
+PLAN = PlanDraft(summary="Mend it", steps=("look", "mend"), acceptance=("it works",))
+CLEAN = Review(summary="Good.")
+GREEN = CheckReport(ok=True, summary="tests: passed", log="sha256:green")
+
+Asked = TypeVar("Asked")
+Turn = Callable[[TakeTurn], TurnReport] | TurnReport
+
+
+def red(fingerprint: str) -> CheckReport:
+    return CheckReport(ok=False, summary=f"tests: {fingerprint}", log="sha256:red", fingerprint=fingerprint)
+
+
+def submits(submission: PlanDraft | WorkDone | Review, state: str | None = None) -> TurnReport:
+    kinds: dict[type[Any], str] = {PlanDraft: "plan", WorkDone: "work", Review: "review"}
+    return TurnReport(
+        turn="set by the world",
+        end=TurnEnd.SUBMITTED,
+        summary="submit",
+        spend=Spend(turns=1, input_tokens=100, output_tokens=10, usd=Decimal("0.01")),
+        state=state,
+        changed=state is not None,
+        submission=Submission.model_validate({kinds[type(submission)]: submission}),
+    )
+
+
+def works(**more: Any) -> TurnReport:
+    return TurnReport(turn="set by the world", end=TurnEnd.WORKING, summary="bash", changed=True, **more)
+
+
+def done(state: str) -> TurnReport:
+    return submits(WorkDone(summary="Mended."), state)
+
+
+@dataclass
+class World:
+    """Scripts and memories. The defaults make a ticket go straight to the merge gate."""
+
+    turns: dict[Role, list[Turn]] = field(
+        default_factory=lambda: {
+            Role.PLANNER: [submits(PLAN)],
+            Role.BUILDER: [done("s1")],
+            Role.REVIEWER: [submits(CLEAN, "s1")],
+            Role.FIXER: [],
+        }
+    )
+    checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
+    policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
+    failures: dict[str, list[Exception]] = field(default_factory=dict)
+    """Activity name -> what its next calls raise."""
+    delays: dict[str, float] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
+    """Every request, in order."""
+
+    def adapters(self) -> list[Callable[..., Any]]:
+        ports = (_Tracker, _Forge, _Context, _Model, _Workspace, _Agent, _Notify)
+        return [method for port in ports for method in port(self).activities()]
+
+    def of(self, kind: type[Asked]) -> list[Asked]:
+        return [request for request in self.asked if isinstance(request, kind)]
+
+    @property
+    def moves(self) -> list[str]:
+        return [move.to for move in self.of(MoveTicket)]
+
+    @property
+    def comments(self) -> str:
+        return "\n".join(comment.text for comment in self.of(PostComment))
+
+    async def heard(self, request: Any) -> None:
+        name = activity.info().activity_type
+        self.asked.append(request)
+        await asyncio.sleep(self.delays.get(name, 0))
+        if self.failures.get(name):
+            raise self.failures[name].pop(0)
+
+
+@dataclass
+class _Adapter:
+    world: World
+
+
+class _Tracker(_Adapter, Tracker):
+    @activity.defn
+    async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
+        await self.world.heard(claim)
+        return Ticket(ref=claim.ref, identifier=claim.ref.id, title="Mend the hinge", status="Todo")
+
+    @activity.defn
+    async def move_ticket(self, move: MoveTicket) -> Ticket:
+        await self.world.heard(move)
+        return Ticket(ref=move.ref, identifier=move.ref.id, title="Mend the hinge", status=move.to)
+
+    @activity.defn
+    async def post_comment(self, comment: PostComment) -> None:
+        await self.world.heard(comment)
+
+
+class _Forge(_Adapter, Forge):
+    @activity.defn
+    async def open_repository(self, request: OpenRepository) -> Repository:
+        await self.world.heard(request)
+        return Repository(name="hinge", url=request.url, base_branch="main", base_sha="b" * 40)
+
+    @activity.defn
+    async def publish_change(self, change: PublishChange) -> Change:
+        await self.world.heard(change)
+        return Change(branch=change.branch, head_sha=f"head-of-{change.state}", files=1, insertions=1, deletions=0)
+
+    @activity.defn
+    async def read_diff(self, request: ReadDiff) -> str:
+        await self.world.heard(request)
+        return "sha256:diff"
+
+    @activity.defn
+    async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:
+        await self.world.heard(request)
+        return PullRequest(number=1, url="file:///pulls/1", branch=request.branch, head_sha=request.head_sha)
+
+    @activity.defn
+    async def post_review(self, review: PostReview) -> None:
+        await self.world.heard(review)
+
+    @activity.defn
+    async def merge_pull_request(self, merge: MergePullRequest) -> PullRequest:
+        await self.world.heard(merge)
+        return PullRequest(number=1, url="file:///pulls/1", branch="b", head_sha=merge.head_sha, merged_sha="merged")
+
+    @activity.defn
+    async def close_pull_request(self, close: ClosePullRequest) -> None:
+        await self.world.heard(close)
+
+
+class _Context(_Adapter, Context):
+    @activity.defn
+    async def gather_context(self, request: GatherContext) -> GatheredContext:
+        await self.world.heard(request)
+        return GatheredContext(policy=self.world.policy, ticket_text="sha256:ticket", guide="sha256:guide")
+
+
+class _Model(_Adapter, Model):
+    @activity.defn
+    async def open_account(self, request: OpenAccount) -> None:
+        await self.world.heard(request)
+
+    @activity.defn
+    async def top_up_account(self, request: TopUpAccount) -> None:
+        await self.world.heard(request)
+
+    @activity.defn
+    async def read_bill(self, request: ReadBill) -> Bill:
+        await self.world.heard(request)
+        return Bill(spend=Spend(turns=len(self.world.of(TakeTurn)), usd=Decimal("0.05")), calls=5)
+
+
+class _Workspace(_Adapter, Workspace):
+    @activity.defn
+    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+        await self.world.heard(request)
+
+    @activity.defn
+    async def run_checks(self, request: RunChecks) -> CheckReport:
+        await self.world.heard(request)
+        checks = self.world.checks
+        return checks.pop(0) if len(checks) > 1 else checks[0]
+
+    @activity.defn
+    async def destroy_workspace(self, request: DestroyWorkspace) -> None:
+        await self.world.heard(request)
+
+
+class _Agent(_Adapter, Agent):
+    @activity.defn
+    async def open_session(self, request: OpenSession) -> OpenedSession:
+        await self.world.heard(request)
+        return OpenedSession(prompt=f"sha256:prompt-of-{request.order.session}")
+
+    @activity.defn
+    async def take_turn(self, turn: TakeTurn) -> TurnReport:
+        await self.world.heard(turn)
+        script = self.world.turns[turn.role]
+        if not script:
+            raise stop(Failure.TAPE_MISMATCH, f"The script has no further turn for the {turn.role}.")
+        said = script.pop(0)
+        report = said(turn) if callable(said) else said
+        sent = report.end is not TurnEnd.MONEY_OUT
+        return report.model_copy(update={"turn": f"{turn.session}/{turn.seq}" if sent else ""})
+
+    @activity.defn
+    async def close_session(self, request: CloseSession) -> None:
+        await self.world.heard(request)
+
+
+class _Notify(_Adapter, Notify):
+    @activity.defn
+    async def post_note(self, note: Note) -> None:
+        await self.world.heard(note)
