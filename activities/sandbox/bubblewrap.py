@@ -1,0 +1,166 @@
+"""Local sandboxes on Linux: one bubblewrap instance per job, one folder per sandbox that jobs share as /work."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from activities.sandbox import cgroups, files, folders, jobs, mounts
+from activities.sandbox.folders import About
+from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
+from activities.sandbox.mounts import Mount
+from activities.sandbox.refusals import BROKEN, INSTALL, MISSING, Refused
+from workflows.ports.sandbox import (
+    Capabilities,
+    Command,
+    ExitReason,
+    JobView,
+    Network,
+    PolicyUnsupported,
+    Sandbox,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+_LONGEST_NAP = 0.025
+
+T = TypeVar("T")
+
+
+class BubblewrapSandbox(Sandbox):
+    """Sandboxes below `root`, a folder only we may enter.
+
+    Each job is supervised by a process of its own that outlives us, so another worker with the same `root` can go on
+    with it. As root, every sandbox gets a spare uid. `cgroup_root` None leaves cgroups unused.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(
+        self,
+        root: Path,
+        mounts: tuple[Mount, ...] = (),
+        path_prefix: str = "",
+        cgroup_root: Path | None = cgroups.FILE_SYSTEM,
+    ) -> None:
+        self._root = root.absolute()
+        self._mounts = mounts
+        self._path = f"{path_prefix}:{STANDARD_PATH}" if path_prefix else STANDARD_PATH
+        self._cgroups = cgroups.find(cgroup_root)
+        self._proven = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        uid = "spare uid" if os.geteuid() == 0 else "same uid"
+        limits = f"cgroup v{self._cgroups.version}" if self._cgroups else "rlimits and watchdog"
+        return Capabilities(
+            network=Network.NONE,
+            kill=True,
+            snapshot=False,
+            hard_limits=self._cgroups is not None,
+            tier=f"bubblewrap, {uid}, {limits}",
+        )
+
+    async def ensure(self, spec: SandboxSpec) -> SandboxRef:
+        if spec.network is not Network.NONE:
+            raise PolicyUnsupported(
+                f"The local sandbox cannot offer network access ({spec.network}); it only knows none at all."
+            )
+        if spec.image:
+            raise PolicyUnsupported(f"The local sandbox has no images and cannot use {spec.image!r}.")
+        if not self._proven:
+            await self.prove()
+        about = await asyncio.to_thread(folders.make, self._root, spec)
+        return SandboxRef(key=spec.key, instance=about.instance)
+
+    async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
+        require_sane(command)
+        bwrap = self._bwrap()
+
+        def launch(about: About) -> None:
+            folder = folders.job_folder(self._folder(ref), job)
+            shown = Shown(mounts=self._mounts, path=self._path, cgroups=self._cgroups)
+            jobs.start(folder, job_spec(bwrap, folder, about, shown, command))
+
+        await self._within(ref, launch)
+
+    async def poll(
+        self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
+    ) -> JobView:
+        folder = folders.job_folder(self._folder(ref), job)
+        deadline, nap = time.monotonic() + wait_seconds, 0.001
+        while (left := deadline - time.monotonic()) > 0 and not jobs.has_ended(folder):
+            await asyncio.sleep(min(nap, left))
+            nap = min(2 * nap, _LONGEST_NAP)
+        return await self._within(ref, lambda _: jobs.view(folder, out_at, err_at))
+
+    async def kill(self, ref: SandboxRef, job: str) -> None:
+        await self._within(ref, lambda _: jobs.kill(folders.job_folder(self._folder(ref), job)))
+
+    async def read(self, ref: SandboxRef, path: str, max_bytes: int) -> bytes:
+        return await self._within(ref, lambda _: files.read_file(self._folder(ref) / "work", path, max_bytes))
+
+    async def write(self, ref: SandboxRef, path: str, data: bytes, mode: int = 0o644) -> None:
+        work = self._folder(ref) / "work"
+        await self._within(ref, lambda about: files.write_file(work, path, data, mode, about.uid))
+
+    async def snapshot(self, ref: SandboxRef) -> str:
+        raise PolicyUnsupported("The local sandbox keeps no snapshots.")
+
+    async def destroy(self, key: str) -> None:
+        await asyncio.to_thread(self._destroy, key)
+
+    async def list(self, labels: Mapping[str, str]) -> list[SandboxInfo]:
+        found = [(key, folders.about_of(self._root / key)) for key in folders.living(self._root)]
+        return [
+            SandboxInfo(ref=SandboxRef(key=key, instance=about.instance), labels=about.labels, created=about.created)
+            for key, about in found
+            if labels.items() <= about.labels.items()
+        ]
+
+    async def prove(self) -> None:
+        """Run a real sandbox once. Raises Refused, with the exact fix, where none can run."""
+        mounts.require_sources(self._mounts)
+        spec = SandboxSpec(key=f"proof-{secrets.token_hex(8)}")
+        about = await asyncio.to_thread(folders.make, self._root, spec)
+        ref = SandboxRef(key=spec.key, instance=about.instance)
+        try:
+            await self.start(ref, "proof", Command(argv=("true",)))
+            view = await self.poll(ref, "proof", wait_seconds=60)
+        finally:
+            await self.destroy(ref.key)
+        if view.reason is not ExitReason.EXITED or view.code != 0:
+            raise Refused(f"The sandbox ran `true` and it ended with {view.reason} {view.code}.", BROKEN)
+        self._proven = True
+
+    def _folder(self, ref: SandboxRef) -> Path:
+        return self._root / ref.key
+
+    async def _within(self, ref: SandboxRef, work: Callable[[About], T]) -> T:
+        def held() -> T:
+            with folders.holding(self._folder(ref), ref) as about:
+                return work(about)
+
+        return await asyncio.to_thread(held)
+
+    def _destroy(self, key: str) -> None:
+        remains = folders.take_away(self._root, key)
+        if remains is None:
+            return
+        instance = folders.about_of(remains).instance
+        for folder in (remains / "jobs").iterdir():
+            jobs.kill(folder)
+        folders.remove(remains)
+        if self._cgroups:
+            self._cgroups.remove(instance)
+
+    def _bwrap(self) -> str:
+        found = shutil.which("bwrap")
+        if found is None:
+            raise Refused(MISSING, INSTALL)
+        return found

@@ -1,0 +1,122 @@
+"""The host side of local sandboxes: a folder per sandbox, a folder per job in it, each made and removed in one step.
+
+`<root>/<key>/about.json` what it is · `work/` its /work · `usage` bytes measured in work · `jobs/<job>/` see supervisor
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from workflows.domain.model import Record
+from workflows.domain.policy import SandboxLimits
+from workflows.ports.sandbox import BadSpec, Gone, SandboxRef, SandboxSpec, Transient
+
+_FIRST_SPARE_UID = 1_900_000_000
+_SPARE_UIDS = 100_000_000
+"""Above what systemd and container tools hand out, below 2^31. One uid per sandbox: none can touch another's."""
+
+
+class About(Record):
+    instance: str
+    labels: dict[str, str]
+    limits: SandboxLimits
+    created: datetime
+    uid: int | None
+    """The spare uid that owns its files; None: our own."""
+
+
+def make(root: Path, spec: SandboxSpec) -> About:
+    """The sandbox of the key, made when there is none. Of two makers at once one wins and both get its sandbox."""
+    if spec.key.startswith("."):
+        raise BadSpec(f"The sandbox key {spec.key!r} must not start with a dot.")
+    uid = _FIRST_SPARE_UID + secrets.randbelow(_SPARE_UIDS) if os.geteuid() == 0 else None
+    about = About(
+        instance=secrets.token_hex(16), labels=spec.labels, limits=spec.limits, created=datetime.now(UTC), uid=uid
+    )
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = root / f".new-{secrets.token_hex(8)}"
+    for folder in (draft, draft / "jobs", draft / "work", draft / "work/home"):
+        folder.mkdir(mode=0o700)
+    if uid is not None:
+        os.chown(draft / "work", uid, uid)
+        os.chown(draft / "work/home", uid, uid)
+    (draft / "about.json").write_text(about.model_dump_json())
+    try:
+        draft.rename(root / spec.key)
+    except OSError:  # the key has a sandbox: a folder that is not empty is never replaced
+        shutil.rmtree(draft)
+        return about_of(root / spec.key)
+    return about
+
+
+def about_of(folder: Path) -> About:
+    """Raises Gone when there is no such sandbox."""
+    try:
+        return About.model_validate_json((folder / "about.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Gone(f"The sandbox {folder.name} does not exist any more.") from error
+
+
+def living(root: Path) -> list[str]:
+    """The keys of all sandboxes."""
+    return sorted(folder.name for folder in root.glob("[!.]*") if folder.is_dir())
+
+
+@contextmanager
+def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
+    """Keep the sandbox from being removed meanwhile. Raises Gone when it has been, or is another by now."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Gone(f"The sandbox {ref.key} does not exist any more.") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        about = about_of(folder)
+        if about.instance != ref.instance:
+            raise Gone(f"The sandbox {ref.key} was replaced by a new one.")
+        yield about
+    finally:
+        os.close(fd)
+
+
+def take_away(root: Path, key: str) -> Path | None:
+    """Make the sandbox vanish from its key in one step; where its remains are, with nobody starting jobs in it."""
+    if key.startswith(".") or "/" in key or not key:
+        return None
+    remains = root / f".gone-{secrets.token_hex(8)}"
+    try:
+        (root / key).rename(remains)
+    except FileNotFoundError:
+        return None
+    fd = os.open(remains, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)
+    return remains
+
+
+def remove(remains: Path) -> None:
+    """Remove an untrusted tree. `rm` copes with any depth; folders an ordinary user has locked are opened first."""
+    for command in (["rm"], ["chmod", "-R", "u+rwX"], ["rm"]):
+        options = ["-rf", "--one-file-system"] if command == ["rm"] else []
+        subprocess.run([*command, *options, "--", str(remains)], stderr=subprocess.DEVNULL, check=False)
+        if not remains.exists():
+            return
+    raise Transient(f"The sandbox folder {remains} could not be removed.")
+
+
+def job_folder(folder: Path, job: str) -> Path:
+    """A readable folder name for any job id; different ids never share one."""
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", job)[:60]
+    return folder / "jobs" / f"{readable}-{hashlib.sha256(job.encode()).hexdigest()[:12]}"

@@ -1,0 +1,249 @@
+"""A running sandbox and what becomes of it."""
+
+# ruff: noqa: PTH103, PTH104, PTH106, PTH123
+# pathlib would double the start-up time of every job
+
+import os
+import select
+import time
+
+from . import entry, watch
+from .output import Output
+from .spec import JobSpec
+
+_SETUP_SECONDS = 30.0
+_END_SECONDS = 20.0
+_TICK = 0.1
+_SIGKILL, _SIGXFSZ = 9, 25
+_SIGSTOP, _SIGCONT = 19, 18  # by number: importing `signal` would cost a third of the start-up time
+
+
+class Job:
+    """Starts the sandbox, watches it, and writes the exit record when nothing of it is left."""
+
+    def __init__(self, spec: JobSpec, control: int) -> None:
+        self._spec = spec
+        self._reason = ""
+        """Why we stopped it; empty when it ended by itself."""
+        self._said = b""
+        """What bwrap reported so far."""
+        self._init = 0
+        """Process 1 of the sandbox, by its host pid; 0 until known."""
+        self._shell = 0
+        """The stopped parent of the command."""
+        self._command = 0
+        self._wait_status: int | None = None
+        """The command's own, where it could be read."""
+        self._deadline = time.monotonic() + _SETUP_SECONDS
+        self._tick = time.monotonic() + _TICK
+        self._poll = select.poll()
+        self._handlers = {control: self._on_control}
+        self._outputs: list[Output] = []
+        self._disk = watch.DiskWatch(spec.work, spec.disk, spec.usage)
+        self._memory: watch.MemoryWatch | None = None
+
+    def run(self) -> None:
+        for folder, values in self._spec.cgroups:
+            os.makedirs(folder, exist_ok=True)
+            for name, value in values:
+                _write(f"{folder}/{name}", value)
+        self._launch()
+        ended = os.pidfd_open(self._bwrap)
+        self._poll.register(ended, select.POLLIN)
+        for fd in self._handlers:
+            self._poll.register(fd, select.POLLIN)
+        while ended not in (ready := self._wait()):
+            self._watch()
+            for fd in ready:
+                self._handlers[fd](fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(self._bwrap, 0)[1])
+        self._bury()
+        _write("exit.new", " ".join(map(str, self._record(code))))
+        os.rename("exit.new", "exit")
+        self._remove_cgroups()
+
+    def _launch(self) -> None:
+        out, out_in = os.pipe()
+        err, err_in = os.pipe()
+        self._status, status_in = os.pipe()
+        ready, ready_in = os.pipe()
+        go_out, self._go = os.pipe()
+        ends = entry.Pipes(_stdin(self._spec.stdin), out_in, err_in, go_out, ready_in, status_in)
+        supervisor = os.getpid()
+        self._bwrap = os.fork()
+        if self._bwrap == 0:
+            try:
+                entry.enter(self._spec, ends, supervisor)
+            except BaseException as error:  # whatever it is, this process must not go on as a second supervisor
+                os.write(err_in, f"pawl: {error}\n".encode())
+            os._exit(70)
+        for fd in (ends.stdin, out_in, err_in, go_out, ready_in, status_in):
+            os.close(fd)
+        self._outputs = [Output(fd, name, self._spec.output_cap) for fd, name in ((out, "out"), (err, "err"))]
+        self._handlers |= {out: self._on_output, err: self._on_output}
+        self._handlers |= {self._status: self._on_status, ready: self._on_ready}
+
+    def _wait(self) -> list[int]:
+        seconds = max(0.0, min(self._tick, self._deadline) - time.monotonic())
+        return [fd for fd, _ in self._poll.poll(seconds * 1_000 + 1)]
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        if now >= self._deadline:
+            self._stop("timeout")
+        if now < self._tick:
+            return
+        if self._command:
+            self._check_limits()
+        self._tick = time.monotonic() + _TICK
+
+    def _check_limits(self) -> None:
+        if watch.oom_kills(self._spec.oom_events) or (self._memory and self._memory.exceeded()):
+            self._stop("oom")
+        elif self._disk.exceeded():
+            self._stop("disk")
+
+    def _stop(self, reason: str) -> None:
+        """Kill the tree: bwrap's end ends process 1 of the sandbox, and that ends everything in it."""
+        self._reason = self._reason or reason
+        os.kill(self._bwrap, _SIGKILL)
+
+    def _forget(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        del self._handlers[fd]
+        os.close(fd)
+
+    def _on_control(self, fd: int) -> None:
+        os.read(fd, 1)
+        self._stop("killed")
+
+    def _on_output(self, fd: int) -> None:
+        if not next(output for output in self._outputs if output.fd == fd).pump():
+            self._forget(fd)
+
+    def _on_status(self, fd: int) -> None:
+        data = os.read(fd, 4096)
+        self._said += data
+        _, found, after = self._said.partition(b'"child-pid":')
+        if found and not self._init and b"," in after:
+            self._init = int(after.split(b",")[0])
+        if not data:
+            self._forget(fd)
+
+    def _on_ready(self, fd: int) -> None:
+        """The command's shell has arrived inside and waits for our word."""
+        arrived = os.read(fd, 1)
+        self._forget(fd)
+        while arrived and not self._init and self._status in self._handlers:
+            self._on_status(self._status)
+        shells = watch.children(self._init) if arrived and self._init else []
+        commands = watch.children(shells[0]) if shells else []
+        if not commands:
+            return self._stop("")
+        self._shell, self._command = shells[0], commands[0]
+        command_fd = os.pidfd_open(self._command)
+        self._handlers[command_fd] = self._on_command_end
+        self._poll.register(command_fd, select.POLLIN)
+        if not self._spec.cgroups:
+            self._memory = watch.MemoryWatch(self._init, self._spec.memory)
+        _halt(self._shell)
+        self._deadline = time.monotonic() + self._spec.timeout
+        os.write(self._go, b"\n")
+        os.close(self._go)
+        return None
+
+    def _on_command_end(self, fd: int) -> None:
+        """The command is a zombie while its parent is stopped: read how it ended, then let the parent go on."""
+        self._forget(fd)
+        self._wait_status = _wait_status(self._command)
+        if self._shell in watch.children(self._init):  # unless the command has killed it
+            os.kill(self._shell, _SIGCONT)
+
+    def _bury(self) -> None:
+        """Wait until no process of the sandbox is left and all they wrote is kept."""
+        deadline = time.monotonic() + _END_SECONDS
+        if self._init:
+            _wait_for_death(self._init, deadline)
+        for output in self._outputs:
+            if output.fd in self._handlers:
+                while output.pump():
+                    pass
+
+    def _record(self, code: int) -> tuple[str, int | str, int]:
+        truncated = int(any(output.truncated for output in self._outputs))
+        if not self._command and self._reason != "killed":
+            return "refused", "-", 0
+        if self._reason:
+            return self._reason, "-", truncated
+        if code != 0 and watch.oom_kills(self._spec.oom_events):
+            return "oom", "-", truncated
+        number = -code if code < 0 else code - 128
+        by_signal = number > 0 if self._wait_status is None else os.WIFSIGNALED(self._wait_status)
+        if self._disk.exceeded_at_end() or (by_signal and number == _SIGXFSZ):
+            return "disk", "-", truncated
+        return ("signalled", number, truncated) if by_signal else ("exited", code, truncated)
+
+    def _remove_cgroups(self) -> None:
+        for folder, _ in self._spec.cgroups:
+            for _ in range(50):
+                try:
+                    os.rmdir(folder)
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:  # the kernel still counts the dead
+                    time.sleep(0.02)
+
+
+def _stdin(data: bytes) -> int:
+    if not data:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with open(fd, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _halt(pid: int) -> None:
+    """Stop a process and wait until it has stopped, so that it cannot reap its child any more."""
+    os.kill(pid, _SIGSTOP)
+    deadline = time.monotonic() + 2
+    while _stat(pid)[:1] == ["S"] or _stat(pid)[:1] == ["R"]:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.0005)
+
+
+def _wait_status(pid: int) -> int | None:
+    """The wait status of a zombie (proc(5), stat field 52); None when it has been reaped."""
+    fields = _stat(pid)
+    return int(fields[49]) if fields[:1] == ["Z"] else None
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/pid/stat from the state on; empty when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _wait_for_death(pid: int, deadline: float) -> None:
+    """Process 1 of a sandbox dies only after all others in it; it is killed again in case bwrap's end did not."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if not poll.poll(500):
+        os.kill(pid, _SIGKILL)
+        poll.poll(max(0.0, deadline - time.monotonic()) * 1_000)
+    os.close(fd)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)

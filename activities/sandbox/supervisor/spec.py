@@ -1,0 +1,69 @@
+"""What a supervisor is told about its job, as it crosses from the worker: one file, written once."""
+
+import marshal
+
+
+class JobSpec:
+    """Everything is decided by the worker; the supervisor only carries it out.
+
+    Not a pydantic model, because the supervisor must not import one. The format is private to one Python
+    interpreter: worker and supervisor are always the same one.
+    """
+
+    def __init__(
+        self,
+        *,
+        bwrap: str,
+        options: list[str],
+        staged: list[tuple[str, str]],
+        files: list[tuple[str, str]],
+        argv: list[str],
+        cwd: str,
+        stdin: bytes,
+        uid: int | None,
+        timeout: float,
+        memory: int,
+        processes: int,
+        disk: int,
+        output_cap: int,
+        work: str,
+        usage: str,
+        cgroups: list[tuple[str, list[tuple[str, str]]]],
+        oom_events: str,
+    ) -> None:
+        self.bwrap = bwrap
+        self.options = options
+        """bwrap's options, without those that need file descriptors."""
+        self.staged = staged
+        """(host path, path where the options expect it): bound as root before the uid is dropped."""
+        self.files = files
+        """(path in the sandbox, text): small files made for the sandbox."""
+        self.argv = argv
+        self.cwd = cwd
+        self.stdin = stdin
+        self.uid = uid
+        """The spare uid (and gid) to run as; None: stay who we are."""
+        self.timeout = timeout
+        """Seconds of wall time for the command."""
+        self.memory = memory
+        """Bytes for the whole tree."""
+        self.processes = processes
+        self.disk = disk
+        """Bytes for all of /work."""
+        self.output_cap = output_cap
+        """Bytes kept of each of standard output and error."""
+        self.work = work
+        """The host folder that is /work."""
+        self.usage = usage
+        """File with the bytes /work held when it was last measured."""
+        self.cgroups = cgroups
+        """(folder to make, [(file, value)]); empty: no cgroup is writable, limits and watchdog are used instead."""
+        self.oom_events = oom_events
+        """The file of the cgroup that counts `oom_kill`."""
+
+    def dumps(self) -> bytes:
+        return marshal.dumps(vars(self))
+
+    @staticmethod
+    def loads(data: bytes) -> "JobSpec":
+        return JobSpec(**marshal.loads(data))  # noqa: S302 - written by our own worker, in a folder only it can write

@@ -1,0 +1,141 @@
+"""What the kernel does not enforce for us: disk use always, the tree's memory where no cgroup is writable."""
+
+# ruff: noqa: PTH104, PTH123, PTH208
+# pathlib would double the start-up time of every job
+
+import os
+import time
+
+_SHARE = 10
+"""A measurement may take at most one part in this many of the time."""
+_ENTRY = 1024
+"""Bytes charged for each file and folder besides its content, so that empty files are not free."""
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class DiskWatch:
+    """Watches the bytes below one folder.
+
+    Measuring a tree costs time, free space of the file system costs nothing: the tree is measured when the file
+    system lost as much as the tree may still grow, and every few seconds.
+    """
+
+    _INTERVAL = 5.0
+
+    def __init__(self, folder: str, limit: int, memo: str) -> None:
+        self._folder, self._limit, self._memo = folder, limit, memo
+        self._known = _read_number(memo)
+        self._allowed = max(limit, self._known)  # a sandbox that is over its limit may still delete files
+        self._free = self._free_bytes()
+        self._next = time.monotonic() + self._INTERVAL
+        self._rest_until = 0.0
+
+    def exceeded(self) -> bool:
+        now = time.monotonic()
+        grown = self._free - self._free_bytes()
+        if now < self._rest_until or (self._known + grown <= self._limit and now < self._next):
+            return False
+        self.measure()
+        ended = time.monotonic()
+        self._rest_until = ended + _SHARE * (ended - now)
+        self._next = ended + self._INTERVAL
+        return self._known > self._allowed
+
+    def exceeded_at_end(self) -> bool:
+        """Whether the command ended over the limit, for commands too short to be caught at it."""
+        if self._free - self._free_bytes() > self._limit // 16 or self._known > self._limit:
+            self.measure()
+        return self._known > self._allowed
+
+    def measure(self) -> None:
+        """Ask `du`, which copes with any depth and never follows a link."""
+        self._free = self._free_bytes()
+        self._known = _du(self._folder, "--block-size=1") + _du(self._folder, "--inodes") * _ENTRY
+        with open(f"{self._memo}.new", "w") as file:
+            file.write(str(self._known))
+        os.rename(f"{self._memo}.new", self._memo)
+
+    def _free_bytes(self) -> int:
+        at = os.statvfs(self._folder)
+        return at.f_bfree * at.f_frsize
+
+
+class MemoryWatch:
+    """Watches the memory of a process and all its descendants."""
+
+    def __init__(self, root: int, limit: int) -> None:
+        self._root, self._limit = root, limit
+
+    def exceeded(self) -> bool:
+        tree = _tree(self._root)
+        if sum(_resident(pid) for pid in tree) <= self._limit:
+            return False
+        return sum(_proportional(pid) for pid in tree) > self._limit  # shared pages counted once
+
+
+def oom_kills(events: str) -> int:
+    """How many processes the kernel killed in the cgroup for want of memory."""
+    try:
+        with open(events) as file:
+            counts = dict(line.split()[:2] for line in file)
+    except OSError:
+        return 0
+    return int(counts.get("oom_kill", "0"))
+
+
+def children(pid: int) -> list[int]:
+    """The children of all threads of a process; empty when it has ended."""
+    try:
+        found: list[int] = []
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+        return found
+    except OSError:
+        return []
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        found += children(pid)
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def _proportional(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0
+
+
+def _du(folder: str, measure: str) -> int:
+    """One number of `du`; what it could not read is left out."""
+    read_end, write_end = os.pipe()
+    quiet = os.open(os.devnull, os.O_RDWR)
+    streams = [(os.POSIX_SPAWN_DUP2, quiet, 0), (os.POSIX_SPAWN_DUP2, write_end, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    pid = os.posix_spawnp("du", ["du", "-sx", measure, "--", folder], environment, file_actions=streams)
+    os.close(write_end)
+    os.close(quiet)
+    with open(read_end) as file:
+        said = file.read()
+    os.waitpid(pid, 0)
+    return int(said.split()[0]) if said.strip() else 0
+
+
+def _read_number(path: str) -> int:
+    try:
+        with open(path) as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,61 @@
+"""The sandbox providers this machine can run, and short ways to use them in tests."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from activities.sandbox import cgroups
+from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.sandbox.mounts import Mount
+from workflows.domain.policy import SandboxLimits
+from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
+
+MODEST = SandboxLimits(memory_mb=256, processes=64, disk_mb=64, seconds=60)
+PYTHON = "/opt/python/bin/python3"
+_PROGRAMS = (Mount(source=Path(sys.base_prefix), target="/opt/python"),)
+
+
+def with_cgroup(root: Path) -> Sandbox:
+    return BubblewrapSandbox(root, _PROGRAMS)
+
+
+def without_cgroup(root: Path) -> Sandbox:
+    return BubblewrapSandbox(root, _PROGRAMS, cgroup_root=None)
+
+
+PROVIDERS: dict[str, Callable[[Path], Sandbox]] = {"limits and watchdog": without_cgroup}
+if os.geteuid() == 0 and cgroups.find(cgroups.FILE_SYSTEM):
+    PROVIDERS["cgroup"] = with_cgroup
+
+
+async def made(sandbox: Sandbox, key: str = "one", limits: SandboxLimits = MODEST) -> SandboxRef:
+    return await sandbox.ensure(SandboxSpec(key=key, limits=limits))
+
+
+def shell(script: str, timeout_seconds: float = 30, stdin: bytes = b"", **env: str) -> Command:
+    return Command(argv=("sh", "-c", script), timeout_seconds=timeout_seconds, stdin=stdin, env=env)
+
+
+def python(script: str, timeout_seconds: float = 30) -> Command:
+    return Command(argv=(PYTHON, "-I", "-S", "-c", script), timeout_seconds=timeout_seconds)
+
+
+async def ran(sandbox: Sandbox, ref: SandboxRef, job: str, command: Command | str) -> JobView:
+    """Start a job and see its end."""
+    await sandbox.start(ref, job, command if isinstance(command, Command) else shell(command))
+    view = await sandbox.poll(ref, job, wait_seconds=60)
+    assert view.state is JobState.EXITED
+    return view
+
+
+def host_processes(mark: str) -> list[int]:
+    """Processes of this machine that have the mark on their command line, zombies left out."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
