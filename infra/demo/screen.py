@@ -1,0 +1,94 @@
+"""What the demo says in the terminal, and the keys it hears."""
+
+import asyncio
+import os
+import sys
+import termios
+import time
+import tty
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
+
+from infra.process import StackEvent, What
+
+
+class Screen:
+    """Calm lines with the seconds since the start. With `json`, they go to standard error, and standard output gets
+    the receipt alone."""
+
+    def __init__(self, *, json: bool, listens: bool) -> None:
+        self._out = Console(stderr=json, highlight=False)
+        self._begun = time.monotonic()
+        self.listens = listens and sys.stdin.isatty() and self._out.is_terminal
+        """Whether somebody sits here who can press a key."""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    def line(self, text: str, style: str = "") -> None:
+        """One thing that happened."""
+        self._out.print(f"[dim]{self.seconds:6.1f} s[/]  {_styled(text, style)}", soft_wrap=True)
+
+    def text(self, text: str = "", style: str = "") -> None:
+        self._out.print(_styled(text, style), soft_wrap=True)
+
+    def markdown(self, text: str) -> None:
+        if self._out.is_terminal:
+            self._out.print(Markdown(text))
+        else:
+            self.text(text)
+
+    def heard(self, event: StackEvent) -> None:
+        """What happened to server, gateway and worker, without the moments between."""
+        if event.what is What.DIED:
+            self.line(event.sentence, "bold red")
+        elif event.what is What.READY:
+            self.line(event.sentence)
+
+    async def key(self, keys: str) -> str:
+        """The first of these keys that is pressed. Safe to cancel."""
+        with _single_keys():
+            while (pressed := (await _read(1)).lower()) not in keys or not pressed:
+                continue
+        return pressed
+
+    async def words(self, question: str) -> str:
+        """One line that is typed. Safe to cancel."""
+        self._out.print(f"{escape(question)} ", end="")
+        return (await _read(4_096)).strip()
+
+
+def _styled(text: str, style: str) -> str:
+    return f"[{style}]{escape(text)}[/]" if style else escape(text)
+
+
+async def _read(most: int) -> str:
+    """What standard input has next, without a thread that would outlive the wait. Ends the demo when it is closed."""
+    loop, handle = asyncio.get_running_loop(), sys.stdin.fileno()
+    readable = asyncio.Event()
+    loop.add_reader(handle, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(handle)
+    data = os.read(handle, most)
+    if not data:
+        await asyncio.Event().wait()  # nobody is there any more: the other ways to decide stay open
+    return data.decode(errors="ignore")
+
+
+@contextmanager
+def _single_keys() -> Generator[None]:
+    """Hear keys without Enter; Ctrl-C keeps its meaning."""
+    handle = sys.stdin.fileno()
+    before = termios.tcgetattr(handle)
+    tty.setcbreak(handle)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, before)
