@@ -1,0 +1,244 @@
+"""The demo from beginning to end: one ticket, two gates, one kill, one receipt."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from infra import board, client, home
+from infra.demo import watch
+from infra.demo.gate import Gate
+from infra.demo.project import KEPT, Project, prepare
+from infra.demo.receipt import Receipt, lines, receipt
+from infra.demo.screen import Screen
+from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
+from infra.exits import Exit, Refused
+from infra.gateway.player import TAPE
+from infra.gateway.tape import read_tape
+from infra.gateway_client import keep_tape
+from infra.journal import JournalStore
+from infra.settings import Settings
+from infra.stack import Stack
+from workflows.domain.decision import Action
+from workflows.domain.order import TicketOrder, TicketOutcome
+from workflows.domain.ticket import Phase
+from workflows.ports.journal import EntryKind
+
+TICKET = "ENG-1"
+_HERE = Path(__file__).parent
+_STOP_SECONDS = 5.0
+_MOST_TURNS = 10_000
+
+
+class Made(NamedTuple):
+    """What the demo made of its ticket."""
+
+    receipt: Receipt
+    outcome: TicketOutcome
+
+
+async def play(*, yes: bool = False, json: bool = False) -> int:
+    """Run the demo and return its exit code: 0 only when the ticket is done, no call was bought twice and one pull
+    request was opened. `yes` decides every gate by itself. Raises PawlError."""
+    screen = Screen(json=json, listens=not yes)
+    own = Settings()
+    agreed, root = terms(own), own.home.absolute() / "demo"
+    await _announce(screen, agreed, root, asks=not yes)
+    _run_on_our_own_server()
+    _clear(root)
+    try:
+        project = await asyncio.to_thread(prepare, root, screen.line)
+        settings = _settings(own, root, project, agreed)
+        async with _running(settings, screen) as stack:
+            made = await _ticket_made(stack, project, agreed, screen, yes=yes)
+    except BaseException:
+        screen.text(f"The demo has stopped. What its processes said is in {root / 'logs'}", "bold red")
+        raise
+    _show(screen, made, settings)
+    if json:
+        print(made.receipt.model_dump_json(), flush=True)
+    return _exit_code(made.receipt)
+
+
+async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) -> None:
+    """Say what will happen, and ask first where it costs money. Raises Refused."""
+    screen.text("Pawl turns a ticket into a reviewed pull request. This demo does it once, on your machine.", "bold")
+    screen.text(
+        "It fetches a released Python library, puts a real ticket on a local board, plans, waits for you, builds in a\n"
+        "sandbox, kills its own worker in the middle, opens a pull request, reviews, fixes, waits for you and merges.\n"
+        f"Everything it makes is in {root}"
+    )
+    if not agreed.live:
+        screen.text(SCRIPTED, "yellow")
+        return
+    screen.text(
+        f"LIVE: {agreed.model} answers, paid with your key. It may spend ${CEILING}, and then it waits.", "yellow"
+    )
+    if asks and not (screen.listens and (await screen.words("Go on? [y/N]")).lower() in ("y", "yes")):
+        raise Refused(
+            "Nothing was started and nothing was spent.", "Start the live demo with --yes to agree beforehand."
+        )
+
+
+def _run_on_our_own_server() -> None:
+    """The demo kills and forgets: it never does so on a Temporal server that the environment names."""
+    for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
+        del os.environ[name]
+    os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull
+
+
+def _clear(root: Path) -> None:
+    """Forget the last demo, except what was fetched. Raises Refused while that one still runs."""
+    with home.only_one(Settings.model_construct(home=root)):
+        for old in root.iterdir():
+            if old.name not in KEPT and old.name != "stack.lock":
+                shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
+
+
+def _settings(own: Settings, root: Path, project: Project, agreed: Terms) -> Settings:
+    """The operator's, but with a board, forge, journal and gateway of the demo's own."""
+    tuning = own.model_dump(exclude_unset=True, exclude={"gateway_url"})
+    places = dict(
+        home=root,
+        board=root / "board",
+        forge=root / "forge",
+        model=agreed.model,
+        reviewer_model=agreed.reviewer_model,
+        gateway_secret="",
+        journal_url="",
+        objects_url="",
+        gateway_db_url="",
+        sandbox_mounts=project.sandbox_mounts,
+        sandbox_path=project.sandbox_path,
+    )
+    return Settings.model_construct(**tuning | places)
+
+
+@asynccontextmanager
+async def _running(settings: Settings, screen: Screen) -> AsyncGenerator[Stack]:
+    """Server, gateway and worker, as processes of their own. However this ends, none of them is left."""
+    stack = Stack(settings, tell=screen.heard)
+    try:
+        await stack.start(screen.line)
+        yield stack
+    finally:
+        await asyncio.shield(stack.stop(_STOP_SECONDS))
+
+
+async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Screen, *, yes: bool) -> Made:
+    """Put the ticket on the board, start it and stay with it to its end."""
+    settings = stack.settings
+    model = agreed.model or await _tape(settings)
+    title, _, body = (_HERE / "ticket.md").read_text().partition("\n")
+    card = board.create_ticket(settings.board_folder, TICKET, title.removeprefix("# "), body, labels=("demo",))
+    screen.line(f"{TICKET} is on the board: {card.url}")
+    order = TicketOrder(
+        ref=card.ref,
+        identifier=card.identifier,
+        title=card.title,
+        repository=str(project.repository),
+        model=model,
+        reviewer_model=agreed.reviewer_model,
+        usd=agreed.usd,
+        version=card.version,
+        label="" if agreed.live else SCRIPTED,
+    )
+    started = await client.start_ticket(stack.client, order)
+    journal = JournalStore(settings.database("journal", settings.journal_url), settings.home / "objects")
+    try:
+        return await _watched(stack, journal, started, screen, yes=yes)
+    finally:
+        journal.close()
+
+
+async def _watched(stack: Stack, journal: JournalStore, started: client.Started, screen: Screen, *, yes: bool) -> Made:
+    """Say what happens, ask where a person is needed, kill the worker once, and count at the end."""
+    link = f"{stack.ui_url}/namespaces/default/workflows/{quote(started.workflow_id, safe='')}/{started.run_id}/history"
+    screen.line(f"Watch it in the Temporal UI: {link}")
+
+    def elsewhere(action: Action) -> list[str]:
+        return [
+            f"Another terminal:    {_command(stack.settings, f'{action} {TICKET}')}",
+            f'The Temporal UI:     {link} -> "Send a Signal" -> {action}',
+        ]
+
+    gate = Gate(screen, stack.client, started.workflow_id, yes=yes, elsewhere=elsewhere)
+    beside = [
+        asyncio.create_task(watch.tell_turns(journal, screen)),
+        asyncio.create_task(watch.kill_in_the_middle(stack, journal, screen)),
+    ]
+    told, account = 0, ""
+    try:
+        async for status in watch.statuses(stack.client, started.workflow_id):
+            for sentence in status.story[told:]:
+                screen.line(sentence.partition(" ")[2])
+            told, account = len(status.story), status.account
+            await gate.attend(status)
+            for task in beside:
+                if task.done():
+                    task.result()
+    finally:
+        await gate.close()
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+    outcome = await stack.client.get_workflow_handle(started.workflow_id, result_type=TicketOutcome).result()
+    turns = journal.events(prefix=f"{account}.", kinds=[EntryKind.TURN], limit=_MOST_TURNS)
+    return Made(
+        receipt(
+            outcome,
+            turns=len(turns),
+            pull_requests=_pull_requests(stack.settings),
+            events=stack.events,
+            seconds=screen.seconds,
+        ),
+        outcome,
+    )
+
+
+async def _tape(settings: Settings) -> str:
+    """Hand the tape to the gateway; the name of the model that plays it."""
+    data = (_HERE / "tape.jsonl").read_bytes()
+    await keep_tape(settings, data)
+    return f"{TAPE}:{read_tape(data).digest}"
+
+
+def _pull_requests(settings: Settings) -> int:
+    """How many the local forge holds, by its files."""
+    return sum(1 for _ in settings.forge_folder.glob("*.pulls/*/pull.md"))
+
+
+def _show(screen: Screen, made: Made, settings: Settings) -> None:
+    screen.text()
+    screen.text("The receipt", "bold")
+    for what, much in lines(made.receipt, made.outcome):
+        screen.text(f"  {what:<26} {much}")
+    screen.text()
+    screen.text("Where to look next", "bold")
+    places = [
+        ("the ticket with its comments", str(settings.board_folder / f"{TICKET}.md")),
+        ("the pull request", made.outcome.pull_request.url if made.outcome.pull_request else "none was opened"),
+        ("the Temporal UI, again", _command(settings, "up")),
+        ("your own repository", "pawl run TICKET --repo PATH_OR_URL"),
+    ]
+    for what, where in places:
+        screen.text(f"  {what:<30} {where}")
+
+
+def _command(settings: Settings, words: str) -> str:
+    """A `pawl` command for another terminal, as it works on this machine."""
+    beside = Path(sys.executable).with_name("pawl")
+    pawl = "pawl" if shutil.which("pawl") or not beside.exists() else str(beside)
+    return f"PAWL_HOME={shlex.quote(str(settings.home))} {pawl} {words}"
+
+
+def _exit_code(receipt: Receipt) -> int:
+    if receipt.kept_every_promise:
+        return Exit.OK
+    return Exit.BUG if receipt.phase is Phase.DONE else Exit.REFUSED
