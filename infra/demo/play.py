@@ -47,10 +47,10 @@ async def play(*, yes: bool = False, json: bool = False) -> int:
     """Run the demo and return its exit code: 0 only when the ticket is done, no call was bought twice and one pull
     request was opened. `yes` decides every gate by itself. Raises PawlError."""
     screen = Screen(json=json, listens=not yes)
+    _leave_others_alone()
     own = Settings()
     agreed, root = terms(own), own.home.absolute() / "demo"
     await _announce(screen, agreed, root, asks=not yes)
-    _run_on_our_own_server()
     _clear(root)
     try:
         project = await asyncio.to_thread(prepare, root, screen.line)
@@ -86,9 +86,9 @@ async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) ->
         )
 
 
-def _run_on_our_own_server() -> None:
-    """The demo kills and forgets: it never does so on a Temporal server that the environment names."""
-    for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
+def _leave_others_alone() -> None:
+    """The demo kills and forgets: never on a Temporal server or at a gateway that the environment names."""
+    for name in [name for name in os.environ if name.startswith("TEMPORAL_") or name == "PAWL_GATEWAY_URL"]:
         del os.environ[name]
     os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull
 
@@ -103,21 +103,20 @@ def _clear(root: Path) -> None:
 
 def _settings(own: Settings, root: Path, project: Project, agreed: Terms) -> Settings:
     """The operator's, but with a board, forge, journal and gateway of the demo's own."""
-    tuning = own.model_dump(exclude_unset=True, exclude={"gateway_url"})
-    places = dict(
-        home=root,
-        board=root / "board",
-        forge=root / "forge",
-        model=agreed.model,
-        reviewer_model=agreed.reviewer_model,
-        gateway_secret="",
-        journal_url="",
-        objects_url="",
-        gateway_db_url="",
-        sandbox_mounts=project.sandbox_mounts,
-        sandbox_path=project.sandbox_path,
-    )
-    return Settings.model_construct(**tuning | places)
+    places = {
+        "home": root,
+        "board": root / "board",
+        "forge": root / "forge",
+        "model": agreed.model,
+        "reviewer_model": agreed.reviewer_model,
+        "gateway_secret": "",
+        "journal_url": "",
+        "objects_url": "",
+        "gateway_db_url": "",
+        "sandbox_mounts": project.sandbox_mounts,
+        "sandbox_path": project.sandbox_path,
+    }
+    return own.model_copy(update=places)
 
 
 @asynccontextmanager
