@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -29,8 +29,8 @@ def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def client(temporal_address: str) -> AsyncIterator[Client]:
+async def client(temporal_address: str) -> Client:
     async with asyncio.timeout(60):
-        while not await devserver.serves(temporal_address):
+        while not await devserver.serves(temporal_address):  # noqa: ASYNC110  # another process: no event to wait for
             await asyncio.sleep(0.05)
-    yield await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    return await Client.connect(temporal_address, data_converter=pydantic_data_converter)

@@ -40,7 +40,7 @@ class Session:
         self._steering_sent: list[Decision] = []
         self._seen_steering: set[str] = set()
         self._heard: tuple[str, ...] = ()
-        self._paused = order.paused
+        self._paused = False
         self._working_time = timedelta()
 
     @workflow.run

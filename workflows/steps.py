@@ -1,39 +1,21 @@
-"""How a ticket takes its steps: with patience, with people where a step cannot go on, with sessions for agents."""
+"""How a ticket takes its steps: with patience, on the board, and with people where a step cannot go on."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError, is_cancelled_exception
-from temporalio.workflow import ActivityConfig, ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.workflow import ActivityConfig
 
 from workflows import names
 from workflows.desk import Ended, TicketDesk
-from workflows.domain.budget import Budget
 from workflows.domain.decision import Action, Decision
 from workflows.domain.failures import Failure
-from workflows.domain.order import SessionLine, TicketOrder
-from workflows.domain.policy import Models, Policy
-from workflows.domain.session import (
-    Brief,
-    Limits,
-    Role,
-    SessionEnd,
-    SessionOrder,
-    SessionOutcome,
-    StopReason,
-    WorkspaceOrder,
-)
+from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import Phase
 from workflows.domain.words import gate_hint
-from workflows.ports.model import Model, OpenAccount, TopUpAccount
 from workflows.ports.notify import Note, Notify
 from workflows.ports.tracker import MoveTicket, PostComment, Tracker
-from workflows.session import Session
 from workflows.trouble import message_of, type_of
 
 Request = TypeVar("Request")
@@ -48,11 +30,6 @@ class TicketSteps(TicketDesk):
         super().__init__(order.identifier, order.title, account, order.repository)
         self._order = order
         self._account = account
-        self._budget = Budget()
-        self._models = Models()
-        self._ceiling: Decimal | None = None
-        self._session_ceiling: Decimal | None = None
-        self._parts: dict[Role, int] = {}
         self._comments = 0
         self._blocks = 0
 
@@ -142,168 +119,3 @@ class TicketSteps(TicketDesk):
     def _next_comment(self) -> int:
         self._comments += 1
         return self._comments
-
-    # Money
-
-    def _take_budget(self, policy: Policy) -> None:
-        """The policy's ceilings are the ticket's; a ceiling on the order replaces the policy's dollars."""
-        self._budget, self._models = policy.budget, policy.models
-        self._ceiling = self._order.usd or policy.budget.usd
-        self._session_ceiling = policy.budget.usd_per_session
-
-    def _account_order(self, policy: Policy) -> OpenAccount:
-        models = {self._order.model, self._order.reviewer_model, *policy.models.model_dump().values()} - {""}
-        return OpenAccount(
-            account=self._account, models=tuple(sorted(models)), usd=self._ceiling, tokens=policy.budget.tokens
-        )
-
-    # Sessions
-
-    async def _work(
-        self, role: Role, brief: Brief, workspace: WorkspaceOrder, after: SessionOutcome | None = None
-    ) -> SessionOutcome:
-        """Have an agent work until it submits or is stopped for good. Questions, empty purses and failed steps are
-        taken to people in between; the session then goes on at the same turn."""
-        order = self._session_order(role, brief, workspace, after)
-        while True:
-            try:
-                outcome = await self._run_session(order)
-            except ChildWorkflowError as error:
-                await self._blocked(f"The session {order.session} did not end by itself: {message_of(error)}")
-                continue
-            order = _going_on(order, outcome)
-            if outcome.end is SessionEnd.ASKED:
-                order = order.model_copy(update={"opening": (*order.opening, await self._answer_to(outcome.question))})
-            elif outcome.end is SessionEnd.BLOCKED:
-                await self._blocked(outcome.detail)
-            elif outcome.stop is StopReason.MONEY:
-                await self._topped_up(outcome.detail or str(outcome.stop))
-                order = order.model_copy(update={"limits": self._limits()})
-            else:
-                return outcome
-
-    def _session_order(
-        self, role: Role, brief: Brief, workspace: WorkspaceOrder, after: SessionOutcome | None
-    ) -> SessionOrder:
-        part = self._parts[role] = self._parts.get(role, 0) + 1
-        reviewer = self._order.reviewer_model if role is Role.REVIEWER else ""
-        return SessionOrder(
-            session=names.session_key(self._account, role, part),
-            account=self._account,
-            role=role,
-            part=part,
-            model=getattr(self._models, role.value) or reviewer or self._order.model,
-            brief=brief,
-            workspace=workspace,
-            limits=self._limits(),
-            after=after.last_turn if after else None,
-            paused=self._status.paused,
-        )
-
-    def _limits(self) -> Limits:
-        budget = self._budget
-        return Limits(turns=budget.turns_per_session, minutes=budget.minutes_per_session, usd=self._session_ceiling)
-
-    async def _run_session(self, order: SessionOrder) -> SessionOutcome:
-        """Run the child to its end, passing on what people say to it meanwhile."""
-        await workflow.wait_condition(lambda: not self._status.paused)
-        early, self._steering = tuple(said.note for said in self._steering), []
-        name = f"{order.role.capitalize()} {order.part}"
-        self._start_line(order)
-        child = await workflow.start_child_workflow(
-            Session.run,
-            order.model_copy(update={"opening": order.opening + early, "paused": False}),
-            id=names.session_workflow_id(order.session),
-            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            task_timeout=timedelta(seconds=5),
-            static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
-        )
-        try:
-            outcome = await self._attended(child)
-        except asyncio.CancelledError:
-            child.cancel()
-            with suppress(FailureError, asyncio.CancelledError):
-                await child  # the agent has stopped before anything is undone
-            raise
-        self._end_line(order, outcome)
-        return outcome
-
-    async def _attended(self, child: ChildWorkflowHandle[Any, SessionOutcome]) -> SessionOutcome:
-        """Wait for the session's end and tell it meanwhile what people say."""
-        paused = False
-        while True:
-            await workflow.wait_condition(
-                lambda paused=paused: child.done() or bool(self._steering) or self._status.paused != paused
-            )
-            if child.done():
-                return await child
-            paused = await self._pass_on(child, paused)
-
-    async def _pass_on(self, child: ChildWorkflowHandle[Any, SessionOutcome], paused: bool) -> bool:
-        """Send a running session what it has not been told yet; return whether it is paused now."""
-        now = self._status.paused
-        steering, self._steering = self._steering, []
-        try:
-            if now != paused:
-                await child.signal(Action.PAUSE.value if now else Action.RESUME.value)
-            while steering:
-                await child.signal(Action.STEER.value, steering[0])
-                steering.pop(0)
-        except FailureError:  # it ended in the same moment: the next session hears it
-            self._steering = steering + self._steering
-        return now
-
-    def _start_line(self, order: SessionOrder) -> None:
-        if all(line.session != order.session for line in self._status.sessions):
-            line = SessionLine(session=order.session, role=order.role, part=order.part)
-            self._show(sessions=(*self._status.sessions, line))
-        self.tell(f"{order.role.capitalize()} {order.part} is at work, from turn {order.first_turn}")
-
-    def _end_line(self, order: SessionOrder, outcome: SessionOutcome) -> None:
-        how = f"{outcome.end}{f': {outcome.stop}' if outcome.stop else ''}"
-        lines = tuple(
-            line.model_copy(update={"ended": how, "spend": line.spend.plus(outcome.spend)})
-            if line.session == order.session
-            else line
-            for line in self._status.sessions
-        )
-        self._show(sessions=lines, spend=self._status.spend.plus(outcome.spend))
-        for heard in outcome.heard:
-            self.tell(f"The {order.role} has read at {heard}")
-        self.tell(f"{order.role.capitalize()} {order.part} {how} after {outcome.spend.turns} turns")
-
-    # People in the middle of a session
-
-    async def _answer_to(self, question: str) -> str:
-        before = self._status.phase
-        await self._arrive(Phase.QUESTION, f"**The agent asks:** {question}", reason=question)
-        _, decision = await self._verdict_of_a_person()
-        await self._arrive(before)
-        return f"The answer to your question is: {decision.note}"
-
-    async def _topped_up(self, reason: str) -> None:
-        """Wait until people give more money; the ceiling that was raised is in force when this returns."""
-        before = self._status.phase
-        if not self._added_usd:
-            await self._arrive(Phase.BUDGET_GATE, f"**The budget is used up.** {reason}", reason=reason)
-            await workflow.wait_condition(lambda: bool(self._added_usd))
-        added = sum((said.usd or Decimal(0) for said in self._added_usd), Decimal(0))
-        self._added_usd = []
-        self._ceiling = (self._ceiling or Decimal(0)) + added
-        if self._session_ceiling is not None:
-            self._session_ceiling += added
-        raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling)
-        await self._step(Model.top_up_account, raised, Model.step(f"Raise the ceiling to ${self._ceiling}"))
-        await self._arrive(before)
-
-
-def _going_on(order: SessionOrder, outcome: SessionOutcome) -> SessionOrder:
-    """The same session at its next turn."""
-    return order.model_copy(
-        update={
-            "first_turn": outcome.next_turn,
-            "after": outcome.last_turn,
-            "workspace": order.workspace.model_copy(update={"state": outcome.state}),
-            "opening": outcome.unheard,
-        }
-    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows import names
+from workflows.crew import TicketCrew
 from workflows.desk import Ended
 from workflows.domain.change import Change, CheckReport, Repository
 from workflows.domain.order import TicketOrder
@@ -13,7 +14,6 @@ from workflows.domain.stops import Strike, no_progress
 from workflows.domain.ticket import Phase, Ticket
 from workflows.ports.forge import Forge, PublishChange
 from workflows.ports.workspace import RunChecks, Workspace
-from workflows.steps import TicketSteps
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Ground:
     branch: str
 
 
-class TicketWork(TicketSteps):
+class TicketWork(TicketCrew):
     """What changes files, and what keeps the changes."""
 
     def __init__(self, order: TicketOrder) -> None:

@@ -40,7 +40,8 @@ async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> Non
     world = World()
     run = await start(world, label="SCRIPTED: no live model")
     gate = await run.until(Phase.PLAN_GATE)
-    assert gate.subject and gate.waiting_for
+    assert gate.subject
+    assert gate.waiting_for
     await run.act(Action.APPROVE, by="Ada", of=gate.subject)
     await run.until(Phase.MERGE_GATE)
     await run.act(Action.APPROVE)
@@ -48,7 +49,8 @@ async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> Non
     assert outcome.phase is Phase.DONE
     assert outcome.plan_hash == gate.subject
     assert outcome.approved_by == "Ada"
-    assert outcome.pull_request is not None and outcome.pull_request.merged_sha == "merged"
+    assert outcome.pull_request is not None
+    assert outcome.pull_request.merged_sha == "merged"
     assert world.moves == ["Planning", "Plan gate", "Building", "Reviewing", "Merge gate", "Done"]
     assert [merge.head_sha for merge in world.of(MergePullRequest)] == ["head-of-s1"]
     assert "SCRIPTED" in world.of(OpenPullRequest)[0].body
@@ -237,7 +239,8 @@ async def test_abort_in_mid_build_keeps_the_patch(start: StartTicket) -> None:
     await run.until(lambda status: any(line.ended for line in status.sessions if line.role is Role.BUILDER))
     await run.act(Action.ABORT)
     outcome = await run.outcome()
-    assert outcome.branch and world.of(PublishChange)[-1].state == "s1"
+    assert outcome.branch
+    assert world.of(PublishChange)[-1].state == "s1"
     assert not world.of(OpenPullRequest)
 
 

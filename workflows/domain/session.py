@@ -124,7 +124,6 @@ class SessionOrder(Record):
     prompt is the next message of the same conversation."""
     opening: tuple[str, ...] = ()
     """What people said before the first turn: the answer to a question, steering that found no session."""
-    paused: bool = False
 
 
 class OpenSession(Record):

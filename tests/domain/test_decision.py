@@ -1,0 +1,50 @@
+"""Which human action is taken when, and in which words it is refused."""
+
+from decimal import Decimal
+
+import pytest
+
+from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.ticket import Phase
+
+PLAN = Desk(phase=Phase.PLAN_GATE, subject="abc123")
+BUILDING = Desk(phase=Phase.BUILDING)
+PAUSED = Desk(phase=Phase.BUILDING, paused=True)
+BLOCKED = Desk(phase=Phase.BLOCKED)
+QUESTION = Desk(phase=Phase.QUESTION)
+DONE = Desk(phase=Phase.DONE)
+
+
+@pytest.mark.parametrize(
+    ("action", "decision", "desk", "words"),
+    [
+        (Action.APPROVE, Decision(), PLAN, None),  # what the UI's empty box sends
+        (Action.APPROVE, Decision(of="abc123"), PLAN, None),
+        (Action.APPROVE, Decision(of="abc"), PLAN, None),  # people shorten hashes
+        (Action.APPROVE, Decision(of="fff"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(of="abc1234"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(), BUILDING, "Nothing to approve"),
+        (Action.APPROVE, Decision(), QUESTION, "Nothing to approve"),
+        (Action.REQUEST_CHANGES, Decision(), PLAN, "needs a note"),
+        (Action.REQUEST_CHANGES, Decision(note="smaller"), PLAN, None),
+        (Action.REJECT, Decision(), PLAN, None),
+        (Action.ANSWER, Decision(note="left"), QUESTION, None),
+        (Action.ANSWER, Decision(note="  "), QUESTION, "needs a note"),
+        (Action.ANSWER, Decision(note="left"), PLAN, "Nothing to answer"),
+        (Action.STEER, Decision(note="use pathlib"), BUILDING, None),
+        (Action.STEER, Decision(), BUILDING, "needs a note"),
+        (Action.PAUSE, Decision(), BUILDING, None),
+        (Action.PAUSE, Decision(), PAUSED, "paused already"),
+        (Action.RESUME, Decision(), PAUSED, None),
+        (Action.RESUME, Decision(), BLOCKED, None),
+        (Action.RESUME, Decision(), BUILDING, "Nothing to resume"),
+        (Action.TOP_UP, Decision(usd=Decimal(5)), BUILDING, None),
+        (Action.TOP_UP, Decision(), BUILDING, "by how much"),
+        (Action.TAKE_OVER, Decision(), BUILDING, None),
+        (Action.ABORT, Decision(), BLOCKED, None),
+        *((action, Decision(note="x", usd=Decimal(1)), DONE, "has ended") for action in Action),
+    ],
+)
+def test_refusal(action: Action, decision: Decision, desk: Desk, words: str | None) -> None:
+    said = refusal(action, decision, desk)
+    assert said is None if words is None else said is not None and words in said

@@ -1,0 +1,143 @@
+"""What people say to a ticket, from the Temporal UI (signals) and from everywhere else (updates)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowUpdateFailedError
+
+from tests.workflows.conftest import Run, StartTicket
+from tests.workflows.world import World, done, works
+from workflows.domain.decision import Action
+from workflows.domain.session import CloseSession, Role, TakeTurn
+from workflows.domain.ticket import Phase
+
+pytestmark = pytest.mark.server
+
+
+async def signal(run: Run, name: str, *payload: Any) -> None:
+    await run.handle.signal(name, *payload)
+
+
+@pytest.mark.parametrize("payload", [(), (None,), ("go on",), ({},), ({"note": "go on", "by": "Ada"},)])
+async def test_approve_works_from_the_ui_with_any_payload_it_can_send(
+    start: StartTicket, payload: tuple[Any, ...]
+) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "approve", *payload)
+    await run.until(Phase.MERGE_GATE)
+
+
+@pytest.mark.parametrize("action", list(Action))
+async def test_every_action_is_a_signal_that_an_empty_box_cannot_break(start: StartTicket, action: Action) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, action.value)
+    status = await run.status()
+    assert any(action.value in line for line in status.story), "taken or refused, the story says so"
+
+
+async def test_an_approval_that_comes_while_the_board_is_being_told_counts(start: StartTicket) -> None:
+    world = World(delays={"post_comment": 0.3})
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "approve")
+    await run.until(Phase.MERGE_GATE)
+
+
+async def test_an_action_out_of_place_is_refused_in_words(start: StartTicket) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await run.act(Action.ANSWER, note="Left.")
+    assert "Nothing to answer now" in str(refused.value.cause)
+    await signal(run, "answer", "Left.")
+    assert any("was not accepted" in line for line in (await run.status()).story)
+
+
+async def test_steering_reaches_the_running_session_once_at_its_next_turn(start: StartTicket) -> None:
+    world = World()
+    going = asyncio.Event()
+
+    def slow(turn: TakeTurn) -> Any:
+        going.set()
+        return works()
+
+    world.turns[Role.BUILDER] = [slow, works(), works(), done("s1")]
+    world.delays = {"take_turn": 0.4}
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(lambda _: any(turn.role is Role.BUILDER for turn in world.of(TakeTurn)))
+    said = await run.act(Action.STEER, note="Use pathlib.", id="s-1")
+    assert "next turn" in said
+    assert "counts once" in await run.act(Action.STEER, note="Use pathlib.", id="s-1")
+    await run.until(Phase.MERGE_GATE)
+    heard = [turn.seq for turn in world.of(TakeTurn) for words in turn.steering if "pathlib" in words]
+    assert len(heard) == 1
+    assert heard[0] > 1
+    assert any(f"turn {heard[0]}: Use pathlib." in line for line in (await run.status()).story)
+
+
+async def test_steering_before_a_session_is_not_lost(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "steer", "Mind the paint.")
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    first = next(turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER)
+    assert first.steering == ("Mind the paint.",)
+
+
+async def test_pause_stops_before_the_next_turn_and_resume_goes_on(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 0.2})
+    world.turns[Role.BUILDER] = [works(), works(), works(), done("s1")]
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(lambda _: any(turn.role is Role.BUILDER for turn in world.of(TakeTurn)))
+    await run.act(Action.PAUSE)
+    await asyncio.sleep(0.8)
+    before = len(world.of(TakeTurn))
+    await asyncio.sleep(0.8)
+    assert len(world.of(TakeTurn)) == before, "no turn starts while the ticket is paused"
+    with pytest.raises(WorkflowUpdateFailedError):
+        await run.act(Action.PAUSE)
+    await run.act(Action.RESUME)
+    await run.until(Phase.MERGE_GATE)
+
+
+async def test_a_moved_card_is_obeyed_and_our_own_echo_is_not(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "card-moved", "Plan gate")
+    await signal(run, "card-moved", "Somewhere")
+    assert (await run.status()).phase is Phase.PLAN_GATE
+    await signal(run, "card-moved", "Building")
+    await run.until(Phase.MERGE_GATE)
+    await signal(run, "card-moved", "Todo")
+    assert (await run.outcome()).phase is Phase.CANCELLED
+
+
+async def test_abort_reaches_a_running_session(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 60})
+    run = await start(world)
+    await run.until(lambda _: bool(world.of(TakeTurn)))
+    await run.act(Action.ABORT, by="Ada")
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.CANCELLED
+    assert world.of(CloseSession), "the run is revoked"
+
+
+async def test_the_page_in_the_ui_says_what_waits_and_what_to_send(start: StartTicket) -> None:
+    run = await start(World())
+    gate = await run.until(Phase.PLAN_GATE)
+    page: WorkflowMetadata = await run.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert gate.subject in page.current_details
+    assert "`approve`" in page.current_details
+    described = {signal.name: signal.description for signal in page.definition.signal_definitions}
+    assert all(described[action.value] for action in Action)
