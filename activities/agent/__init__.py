@@ -1,0 +1,1 @@
+"""Agents: who takes the turns of a session."""

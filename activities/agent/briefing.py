@@ -1,0 +1,33 @@
+"""A session's prompt: rendered once, kept in the journal, then never changed."""
+
+import json
+
+from activities.agent.past import Past, session_of, short_digest
+from activities.agent.transcript import Prompt
+from workflows.domain import prompt
+from workflows.domain.session import SessionOrder
+from workflows.ports.journal import Entry, EntryKind, Journal
+
+
+async def briefed(journal: Journal, past: Past, order: SessionOrder) -> str:
+    """Journal reference of the prompt for these orders: a new version of Pawl changes none that is in use. A session
+    that goes on after a question or a top-up keeps the one it began with."""
+    if order.after and session_of(order.after) == order.session:
+        return (await past.up_to(order.after))[-1].turn.prompt
+    told = json.dumps([order.role, order.after, order.brief.model_dump(mode="json")])
+    key = f"prompt-{short_digest(told)}"
+    known = await journal.get(order.session, key)
+    if known is not None:
+        return known.body
+    ref = await journal.keep_text((await _rendered(journal, order)).model_dump_json())
+    entry = Entry(session=order.session, seq=0, kind=EntryKind.PROMPT, key=key, body=ref)
+    return (await journal.put(entry)).body
+
+
+async def _rendered(journal: Journal, order: SessionOrder) -> Prompt:
+    brief = order.brief
+    refs = {"ticket": brief.ticket_text, "guide": brief.guide, "failure": brief.failure, "diff": brief.diff}
+    loaded = {name: await journal.load_text(ref) for name, ref in refs.items() if ref}
+    texts = prompt.BriefTexts(brief=brief, **{"ticket": "", **loaded})
+    message = prompt.next_message(texts) if order.after else prompt.first_message(texts)
+    return Prompt(system=prompt.system(order.role), message=message)

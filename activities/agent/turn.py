@@ -1,0 +1,172 @@
+"""One turn's tool calls, each journaled before the next begins, so that a retry does only what is missing."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic_ai.messages import ModelResponse
+
+from activities.agent import files, shell
+from activities.agent.tools import (
+    AskHuman,
+    Bash,
+    Call,
+    Edit,
+    RunChecks,
+    Search,
+    SubmitPlan,
+    SubmitReview,
+    SubmitWork,
+    View,
+    read_call,
+    submission,
+)
+from activities.agent.transcript import ToolResult
+from workflows.domain.model import Record
+from workflows.domain.session import TakeTurn
+from workflows.ports.journal import Entry, EntryKind, Journal
+from workflows.ports.workspace import Checkout
+
+NO_SANDBOX = "none"
+_VOLATILE = re.compile(r"0x[0-9a-f]+|\d+(?:[.:]\d+)+|\d+(?:\.\d+)?(?= ?(?:ms|s|sec|seconds)\b)|/tmp/\S+", re.IGNORECASE)
+
+
+class Intent(Record):
+    """A write that was decided. After a crash the same write is repeated; looking for `old` again would fail."""
+
+    path: str
+    content: str
+    """Journal reference of the file's new content."""
+    text: str
+
+
+@dataclass
+class Notebook:
+    """What the journal holds of the turn, and the way to add to it. `rows` are the session's entries from this turn's
+    number on, as they were when the turn was taken up."""
+
+    journal: Journal
+    turn: TakeTurn
+    turn_id: str
+    rows: dict[str, Entry]
+
+    @property
+    def digest(self) -> str:
+        """The turn's name in the keys of its entries and in its jobs' ids: `<seq>-<hex>`."""
+        return self.turn_id.rpartition("/")[2]
+
+    async def once(self, kind: EntryKind, key: str, body: str) -> str:
+        """Write the entry unless it is there; return the body that counts."""
+        entry = Entry(session=self.turn.session, seq=self.turn.seq, kind=kind, key=key, body=body)
+        return (await self.journal.put(entry)).body
+
+    def known(self, key: str) -> str | None:
+        entry = self.rows.get(key)
+        return entry.body if entry else None
+
+    def strayed(self, instance: str) -> bool:
+        """Whether this sandbox has seen tool calls of a turn that is not ours: the ticket was reset to before them."""
+        ours = f"-{self.digest}-"
+        return any(key.endswith(f"@{instance}") and ours not in key for key in self.rows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a turn's calls."""
+
+    results: tuple[ToolResult, ...]
+    state: str | None
+    instance: str
+
+
+async def carry_out(notebook: Notebook, answer: ModelResponse, open_: Callable[[], Awaitable[Checkout]]) -> Outcome:
+    """Run the calls in order, in the checkout that `open_` gives. Raises Gone when its sandbox dies: call again, and
+    all are run in the next one, which starts from the state before the turn."""
+    turn = notebook.turn
+    cut = answer.finish_reason == "length"
+    calls = [read_call(turn.role, part, cut) for part in answer.tool_calls]
+    if not any(isinstance(call, Call) and call.uses_files for call in calls):
+        return Outcome(await _run_all(notebook, calls, None), turn.workspace.state, NO_SANDBOX)
+    checkout = await open_()
+    results = await _run_all(notebook, calls, checkout)
+    state = turn.workspace.state
+    if any(isinstance(call, Call) and call.may_change_files for call in calls):
+        state = await checkout.keep_state(f"{notebook.digest}-state")
+    return Outcome(results, state, checkout.instance)
+
+
+async def _run_all(
+    notebook: Notebook, calls: Sequence[Call | ToolResult], checkout: Checkout | None
+) -> tuple[ToolResult, ...]:
+    results: list[ToolResult] = []
+    for place, call in enumerate(calls):
+        if isinstance(call, ToolResult):
+            results.append(call)
+        elif any(result.submission or result.question for result in results):
+            results.append(call.result("Not run: your work had ended before it.", f"{call.tool}: not run", ok=False))
+        else:
+            results.append(await _run_once(notebook, place, call, checkout))
+    return tuple(results)
+
+
+async def _run_once(notebook: Notebook, place: int, call: Call, checkout: Checkout | None) -> ToolResult:
+    name = f"{notebook.digest}-{place}"
+    key = f"tool-{name}@{checkout.instance if checkout else NO_SANDBOX}"
+    if known := notebook.known(key):
+        return ToolResult.model_validate_json(known)
+    result = await _run(notebook, name, call, checkout)
+    return ToolResult.model_validate_json(await notebook.once(EntryKind.TOOL, key, result.model_dump_json()))
+
+
+async def _run(notebook: Notebook, name: str, call: Call, checkout: Checkout | None) -> ToolResult:
+    arguments = call.arguments
+    if isinstance(arguments, AskHuman):
+        result = call.result("The person is asked; what they say follows.", f"ask_human {arguments.question[:80]}")
+        return result.model_copy(update={"question": arguments.question})
+    if isinstance(arguments, SubmitPlan | SubmitWork | SubmitReview):
+        result = call.result("Submitted.", f"submit: {arguments.summary[:120]}")
+        return result.model_copy(update={"submission": submission(arguments)})
+    assert checkout is not None  # noqa: S101  # carry_out opens it for every other tool
+    match arguments:
+        case Bash():
+            return await shell.bash(checkout, name, call, arguments)
+        case View():
+            return await files.view(checkout, name, call, arguments)
+        case Search():
+            return await shell.search(checkout, name, call, arguments)
+        case RunChecks():
+            return await shell.run_checks(checkout, name, call, notebook.turn.checks)
+        case Edit():
+            return await _edit(notebook, name, call, arguments, checkout)
+
+
+async def _edit(notebook: Notebook, name: str, call: Call, asked: Edit, checkout: Checkout) -> ToolResult:
+    """Decide, journal, write: a crash in between leads to the same write again."""
+    key = f"intent-{name}@{checkout.instance}"
+    known = notebook.known(key)
+    if known is None:
+        decided = await files.plan_edit(checkout, call, asked)
+        if isinstance(decided, ToolResult):
+            return decided
+        content = await notebook.journal.keep(decided.data)
+        intent = Intent(path=decided.path, content=content, text=decided.text)
+        known = await notebook.once(EntryKind.INTENT, key, intent.model_dump_json())
+    intent = Intent.model_validate_json(known)
+    try:
+        await checkout.write(intent.path, await notebook.journal.load(intent.content))
+    except files.REFUSED as error:
+        return call.result(f"{intent.path} cannot be written: {error}", f"edit {intent.path}: refused", ok=False)
+    return call.result(intent.text, f"edit {intent.path}")
+
+
+def failing_call(answer: ModelResponse, results: Sequence[ToolResult]) -> str:
+    """Digest of the last call that failed and of what it said, without times, addresses and scratch paths; empty when
+    none failed."""
+    arguments = {part.tool_call_id: part.args_as_json_str() for part in answer.tool_calls}
+    failed = [result for result in results if not result.ok]
+    if not failed:
+        return ""
+    last = failed[-1]
+    text = "\n".join((last.tool, arguments.get(last.call_id, ""), _VOLATILE.sub("#", last.text)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
