@@ -171,7 +171,7 @@ class Page:
         above, below = self._split(heading)
         if not below:
             above, below = f"{above.rstrip()}\n\n", f"{heading}\n"
-        said = text.replace("\r\n", "\n").replace(_MARK, _MARK.replace("<", "&lt;")).strip("\n")
+        said = unmarked(text).strip("\n")
         self.text = f"{above}{below.rstrip()}\n\n{marker(key)}\n{said}\n"
 
     def _split(self, heading: str) -> tuple[str, str]:
@@ -187,6 +187,11 @@ _MARK = "<!-- pawl:"
 def marker(key: str) -> str:
     """The hidden line that makes a comment findable by its key."""
     return f"{_MARK}{quote(key, safe=':/@+ ')} -->"
+
+
+def unmarked(text: str) -> str:
+    """Text from elsewhere with `\\n` line ends, in which nothing passes for a marker."""
+    return text.replace("\r\n", "\n").replace(_MARK, _MARK.replace("<", "&lt;"))
 
 
 def _outside_fences(lines: list[str]) -> Iterator[int]:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from activities.git import remotes
+from activities.git.bare import alone, commit_tree
 from activities.git.command import Git, GitError
 from activities.git.intake import take_in
 from activities.git.remotes import PushRejected, RepositoryMissing
-from infra.files import holding, replace_file
+from infra.files import replace_file
 from workflows.domain.change import Repository
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}")
 _KEPT_PACKS = 4
 _MOST_PACK_BYTES = 2 * 1024**3
-_LONG_SECONDS = 280
-"""Just under the five minutes a forge step has."""
 _MOST_LINK_HOPS = 5
 
 
@@ -55,15 +54,15 @@ class TrustedClones:
         branch, _ = await remotes.resolve(self.git, url, branch)
         mine = f"refs/remotes/origin/{branch}"
         clone = self.path(name)
-        async with alone(self.git, clone) as lock:
-            await self._get(clone, url, f"+refs/heads/{branch}:{mine}", lock)
+        async with self._alone(clone) as lock:
+            await remotes.fetch(self.git, clone, url, f"+refs/heads/{branch}:{mine}", lock)
             sha = await self.git.text("rev-parse", "--verify", f"{mine}^{{commit}}", repository=clone)
             await self.git.run("update-ref", f"refs/pawl/bases/{sha}", sha, repository=clone)
         return branch, sha
 
     async def bundle(self, repository: Repository) -> bytes:
         """The base commit and all its history, as a git bundle that offers it as `refs/heads/<base_branch>`."""
-        await self._have_base(repository)
+        await self._have(repository, repository.base_sha)
         header = f"# v2 git bundle\n{repository.base_sha} refs/heads/{repository.base_branch}\n\n"
         return header.encode() + await self._pack(repository)
 
@@ -72,9 +71,9 @@ class TrustedClones:
 
         Raises BadState unless it is one sound commit on the base whose changes are harmless to check out.
         """
-        await self._have_base(repository)
+        await self._have(repository, repository.base_sha)
         clone = self.path(repository.name)
-        async with alone(self.git, clone) as lock:
+        async with self._alone(clone) as lock:
             return await take_in(self.git, clone, bundle, repository.base_sha, lock)
 
     async def commit(self, repository: Repository, tree_of: str, message: str) -> str:
@@ -85,7 +84,7 @@ class TrustedClones:
 
     async def show(self, repository: Repository, sha: str, path: str, max_bytes: int) -> bytes | None:
         """The first bytes of a file at a commit, through links inside the repository; None when there is no file."""
-        await self._have_base(repository)
+        await self._have(repository, sha)
         clone = self.path(repository.name)
         for _ in range(_MOST_LINK_HOPS):
             listed = (await self.git.run("ls-tree", "-z", sha, "--", path, repository=clone)).out
@@ -103,12 +102,13 @@ class TrustedClones:
 
     async def paths(self, repository: Repository, sha: str) -> list[str]:
         """The paths of all files at a commit."""
-        await self._have_base(repository)
+        await self._have(repository, sha)
         listed = await self.git.run("ls-tree", "-r", "-z", "--name-only", sha, repository=self.path(repository.name))
         return [path.decode(errors="replace") for path in listed.out.split(b"\0") if path]
 
     async def diff(self, repository: Repository, head: str, max_bytes: int = 4 * 1024 * 1024) -> bytes:
         """The unified diff from base to head, for reading. One that is longer ends with a line that says so."""
+        await self._have(repository, repository.base_sha, head)
         diff = await self.git.run(
             "diff-tree", "-r", "-p", "-M", "--no-color", "--no-ext-diff", "--no-textconv", repository.base_sha, head,
             repository=self.path(repository.name), most_bytes=max_bytes,
@@ -119,6 +119,7 @@ class TrustedClones:
 
     async def diffstat(self, repository: Repository, head: str) -> DiffStat:
         """Files, inserted and deleted lines from base to head; binary files count no lines."""
+        await self._have(repository, repository.base_sha, head)
         counted = await self.git.run(
             "diff-tree", "-r", "-z", "--numstat", "--no-renames", repository.base_sha, head,
             repository=self.path(repository.name),
@@ -137,7 +138,7 @@ class TrustedClones:
             pushed = await self.git.run(
                 "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}", "--",
                 url, f"{sha}:{ref}",
-                repository=self.path(repository.name), accept=(0, 1), timeout_seconds=_LONG_SECONDS,
+                repository=self.path(repository.name), accept=(0, 1), timeout_seconds=remotes.LONG_SECONDS,
             )  # fmt: skip
         except GitError as error:
             raise remotes.meant(error, url) from error
@@ -145,32 +146,36 @@ class TrustedClones:
             refused = [line for line in pushed.out.decode(errors="replace").splitlines() if line.startswith("!")]
             raise PushRejected(f"{branch} was not pushed: {' '.join(refused) or pushed.said}")
 
-    async def _get(self, clone: Path, url: str, refspec: str, lock: int) -> None:
-        try:
-            got = await self.git.run(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, refspec,
-                repository=clone, timeout_seconds=_LONG_SECONDS, keep_open=[lock],
-            )  # fmt: skip
-        except GitError as error:
-            raise remotes.meant(error, url) from error
-        if "shallow" in got.said:  # git only warns of it, and leaves the branch where it was
-            raise remotes.meant(GitError(got.said), url)
+    @asynccontextmanager
+    async def _alone(self, clone: Path) -> AsyncGenerator[int]:
+        """Hold the clone. Nobody but us changes it, so whatever half-done work is found belongs to nobody."""
+        async with alone(self.git, clone) as lock:
+            for pattern in ("*.lock", "refs/**/*.lock", "objects/*.lock", "objects/info/*.lock"):
+                for left in clone.glob(pattern):
+                    left.unlink(missing_ok=True)
+            for left in clone.glob("objects/incoming-*"):
+                shutil.rmtree(left)
+            yield lock
 
-    async def _have_base(self, repository: Repository) -> None:
-        if await self._has(repository):
+    async def _have(self, repository: Repository, *shas: str) -> None:
+        """Make sure of commits, fetching all branches when one is missing."""
+        missing = [sha for sha in shas if not await self._has(repository, sha)]
+        if not missing:
             return
-        await self.fetch(repository.name, repository.url, repository.base_branch)
-        if not await self._has(repository):
-            raise RepositoryMissing(
-                f"Commit {repository.base_sha} is gone from {repository.base_branch} of {repository.url}. Start anew."
-            )
+        clone = self.path(repository.name)
+        async with self._alone(clone) as lock:
+            every = "+refs/heads/*:refs/remotes/origin/*"
+            await remotes.fetch(self.git, clone, repository.url, every, lock)
+        for sha in missing:
+            if not await self._has(repository, sha):
+                raise RepositoryMissing(f"Commit {sha} is gone from {repository.url}. Start the ticket anew.")
 
-    async def _has(self, repository: Repository) -> bool:
+    async def _has(self, repository: Repository, sha: str) -> bool:
         clone = self.path(repository.name)
         if not clone.exists():
             return False
-        commit = f"{repository.base_sha}^{{commit}}"
-        return (await self.git.run("cat-file", "-e", commit, repository=clone, accept=(0, 1, 128))).code == 0
+        known = await self.git.run("cat-file", "-e", f"{sha}^{{commit}}", repository=clone, accept=(0, 1, 128))
+        return known.code == 0
 
     async def _pack(self, repository: Repository) -> bytes:
         folder = self._root / f"{repository.name}.packs"
@@ -181,7 +186,7 @@ class TrustedClones:
         packed = await self.git.run(
             "pack-objects", "--quiet", "--revs", "--delta-base-offset", "--stdout",
             repository=self.path(repository.name), stdin=f"{repository.base_sha}\n".encode(),
-            timeout_seconds=_LONG_SECONDS, most_bytes=_MOST_PACK_BYTES,
+            timeout_seconds=remotes.LONG_SECONDS, most_bytes=_MOST_PACK_BYTES,
         )  # fmt: skip
         if packed.cut:
             raise GitError(f"The history of {repository.name} is larger than {_MOST_PACK_BYTES:,} bytes.")
@@ -189,37 +194,3 @@ class TrustedClones:
         for old in sorted(folder.glob("*.pack"), key=lambda pack: pack.stat().st_mtime)[:-_KEPT_PACKS]:
             old.unlink(missing_ok=True)
         return packed.out
-
-
-@asynccontextmanager
-async def alone(git: Git, repository: Path) -> AsyncGenerator[int]:
-    """Hold a bare repository, which is made when there is none, against all other tasks and processes.
-
-    Yields the lock's descriptor, for children that change the repository: they keep it should this process die, so
-    whatever half-done work is found belongs to nobody and is removed.
-    """
-    async with holding(repository.with_suffix(".lock")) as lock:
-        if not (repository / "HEAD").exists():
-            await git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(repository))
-        for pattern in ("*.lock", "refs/**/*.lock", "objects/*.lock", "objects/info/*.lock"):
-            for left in repository.glob(pattern):
-                left.unlink(missing_ok=True)
-        for left in repository.glob("objects/incoming-*"):
-            shutil.rmtree(left)
-        yield lock
-
-
-async def commit_tree(git: Git, repository: Path, tree: str, parents: list[str], message: str) -> str:
-    """Write a commit whose every byte follows from the arguments: its date is that of its youngest parent."""
-    dates = await git.text("show", "--no-patch", "--format=%ct", *parents, repository=repository)
-    date = f"@{max(int(line) for line in dates.split())} +0000"
-    who = {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "Pawl"), ("EMAIL", "pawl@localhost"), ("DATE", date))
-    }
-    lines = [line.rstrip() for line in message.replace("\0", "").splitlines()]
-    text = "\n".join(lines).strip("\n") + "\n"
-    onto = [part for parent in parents for part in ("-p", parent)]
-    made = await git.run("commit-tree", tree, *onto, "-F", "-", repository=repository, stdin=text.encode(), env=who)
-    return made.out.decode().strip()

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from activities.git.command import Git, GitError, without_password
 
+LONG_SECONDS = 280
+"""For what moves a whole history: just under the five minutes a forge step has."""
+
 
 class RepositoryMissing(GitError):
     """There is no such repository, branch or commit. The message says what to do."""
@@ -47,6 +50,19 @@ async def branch_head(git: Git, url: str, branch: str) -> str:
     """The commit the branch is at; empty when there is no such branch."""
     ref = f"refs/heads/{branch}"
     return (await _listed(git, url, ref)).get(ref, "")
+
+
+async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -> None:
+    """Fetch branches into a bare repository whose lock the caller holds. Raises RepositoryMissing, AccessDenied."""
+    try:
+        got = await git.run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, refspec,
+            repository=repository, timeout_seconds=LONG_SECONDS, keep_open=[lock],
+        )  # fmt: skip
+    except GitError as error:
+        raise meant(error, url) from error
+    if "shallow" in got.said:  # git only warns of it, and leaves the branch where it was
+        raise meant(GitError(got.said), url)
 
 
 async def _listed(git: Git, url: str, pattern: str) -> dict[str, str]:

@@ -1,0 +1,37 @@
+"""A bare repository of ours: made when there is none, held while it is changed, committed to without a checkout."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from activities.git.command import Git
+from infra.files import holding
+
+
+@asynccontextmanager
+async def alone(git: Git, repository: Path) -> AsyncGenerator[int]:
+    """Hold the repository against all other tasks and processes of Pawl.
+
+    Yields the lock's descriptor. Children that change the repository inherit it and so keep the lock should this
+    process die before them.
+    """
+    async with holding(repository.with_suffix(".lock")) as lock:
+        if not (repository / "HEAD").exists():
+            await git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(repository))
+        yield lock
+
+
+async def commit_tree(git: Git, repository: Path, tree: str, parents: list[str], message: str) -> str:
+    """Write a commit whose every byte follows from the arguments: its date is that of its youngest parent."""
+    dates = await git.text("show", "--no-patch", "--format=%ct", *parents, repository=repository)
+    date = f"@{max(int(line) for line in dates.split())} +0000"
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Pawl"), ("EMAIL", "pawl@localhost"), ("DATE", date))
+    }
+    lines = [line.rstrip() for line in message.replace("\0", "").splitlines()]
+    text = "\n".join(lines).strip("\n") + "\n"
+    onto = [part for parent in parents for part in ("-p", parent)]
+    made = await git.run("commit-tree", tree, *onto, "-F", "-", repository=repository, stdin=text.encode(), env=who)
+    return made.out.decode().strip()
