@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from infra.exits import Refused
 from infra.files import replace_file
@@ -33,6 +34,8 @@ class StackFile(Record):
     ui: str
     """Empty when the Temporal server is not ours."""
     gateway: str
+    board: str
+    """The folder of the board that the worker works on."""
     pids: dict[str, int]
 
 
@@ -62,6 +65,11 @@ def located(settings: Settings) -> Settings:
     if stack is None or "gateway_url" in settings.model_fields_set:
         return settings
     return settings.model_copy(update={"gateway_url": stack.gateway})
+
+
+def ui_link(ui: str, workflow_id: str, run_id: str) -> str:
+    """The page of a workflow in the Temporal UI at `ui`."""
+    return f"{ui}/namespaces/default/workflows/{quote(workflow_id, safe='')}/{run_id}/history"
 
 
 def made(settings: Settings) -> Path:

@@ -6,20 +6,15 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError
 
-from infra import devserver, home, temporal, temporal_cli
+from infra import devserver, gateway_client, home, temporal, temporal_cli
+from infra.exits import PawlError
 from infra.gateway.settings import GatewaySettings
 from infra.process import Program, StackEvent, Supervised, What
 from infra.settings import Settings
@@ -62,7 +57,7 @@ class Stack:
         env: Mapping[str, str] | None = None,
         tell: Callable[[StackEvent], None] | None = None,
     ) -> None:
-        self.settings = _absolute(settings)
+        self.settings = absolute(settings)
         self.events: list[StackEvent] = []
         self.ui_url = ""
         self._wanted = tuple(parts)
@@ -122,7 +117,7 @@ class Stack:
         ports = devserver.free_ports(self.settings)
         if "gateway_url" not in self.settings.model_fields_set:
             self.settings = self.settings.model_copy(update={"gateway_url": f"http://127.0.0.1:{ports.gateway}"})
-        if Part.SERVER in self._wanted and not _server_is_elsewhere():
+        if Part.SERVER in self._wanted and not server_is_elsewhere():
             await self._start_server(await temporal_cli.provided(self.settings, say), ports)
         self._client = await temporal.connect(self.settings)
         if Part.GATEWAY in self._wanted:
@@ -147,27 +142,13 @@ class Stack:
         program = Program(
             name=part,
             argv=argv,
-            env=self._env_of(part),
+            env=environment(self.settings, part, self._env),
             cwd=ROOT,
             log=self.settings.home / "logs" / f"{part}.log",
             is_ready=is_ready,
         )
         self._running[part] = Supervised(program, self._heard)
         await self._running[part].start(START_SECONDS)
-
-    def _env_of(self, part: Part) -> dict[str, str]:
-        """The environment of one part: settings by name, providers' keys for the gateway alone."""
-        inherited = {k: v for k, v in self._env.items() if part is Part.GATEWAY or k not in PROVIDER_KEYS}
-        given = {
-            f"PAWL_{name.upper()}": str(value)
-            for name, value in self.settings.model_dump(exclude_unset=True).items()
-            if value is not None
-        }
-        own = {"PAWL_HOME": str(self.settings.home), "PAWL_GATEWAY_URL": self.settings.gateway_url}
-        server = home.server_file(self.settings)
-        if server is not None and not _server_is_elsewhere():
-            own["TEMPORAL_ADDRESS"] = server.address
-        return {**inherited, **given, **own, "PYTHONUNBUFFERED": "1"}
 
     def _heard(self, event: StackEvent) -> None:
         self.events.append(event)
@@ -181,37 +162,50 @@ class Stack:
         address = str(temporal.connection(self.settings).get("target_host", ""))
         pids = {str(part): running.pid for part, running in self._running.items()}
         stack = home.StackFile(
-            pid=os.getpid(), temporal=address, ui=self.ui_url, gateway=self.settings.gateway_url, pids=pids
+            pid=os.getpid(),
+            temporal=address,
+            ui=self.ui_url,
+            gateway=self.settings.gateway_url,
+            board=str(self.settings.board_folder),
+            pids=pids,
         )
         home.write(self.settings, stack)
 
     async def _gateway_is_ready(self, _: int) -> bool:
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=2) as web:
-                return (await web.get(f"{self.settings.gateway_url}/health")).status_code < 500
-        except httpx.HTTPError:
-            return False
+        return await gateway_client.is_healthy(self.settings)
 
     async def _worker_is_ready(self, pid: int) -> bool:
         """Whether this very process asks the server for work."""
-        asked = DescribeTaskQueueRequest(
-            namespace=self.client.namespace,
-            task_queue=TaskQueue(name=names.WORK),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-        )
         try:
-            queue = await self.client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=2))
-        except RPCError:
+            async with asyncio.timeout(2):
+                return any(name.startswith(f"{pid}@") for name in await temporal.pollers(self.client, names.WORK))
+        except (PawlError, TimeoutError):
             return False
-        return any(poller.identity.startswith(f"{pid}@") for poller in queue.pollers)
 
 
-def _server_is_elsewhere() -> bool:
+def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What one part sees: the settings by name, where this home's server and gateway are, providers' keys for the
+    gateway alone."""
+    kept = {name: value for name, value in inherited.items() if part is Part.GATEWAY or name not in PROVIDER_KEYS}
+    given = {
+        f"PAWL_{name.upper()}": str(value)
+        for name, value in settings.model_dump(exclude_unset=True).items()
+        if value is not None
+    }
+    where = {"PAWL_HOME": str(settings.home.absolute()), "PAWL_GATEWAY_URL": settings.gateway_url}
+    server = home.server_file(settings)
+    if server is not None and not server_is_elsewhere():
+        where["TEMPORAL_ADDRESS"] = server.address
+    return {**kept, **given, **where, "PYTHONUNBUFFERED": "1"}
+
+
+def server_is_elsewhere() -> bool:
+    """Whether the environment names a Temporal server, so that none is started here."""
     return bool(ClientConfig.load_client_connect_config().get("target_host"))
 
 
-def _absolute(settings: Settings) -> Settings:
-    """Folders as absolute paths: the parts run in another working directory than the caller."""
+def absolute(settings: Settings) -> Settings:
+    """The settings with absolute folders: the parts run in another working directory than the caller."""
     paths = {
         name: value.absolute()
         for name, value in ((name, getattr(settings, name)) for name in settings.model_fields_set | {"home"})

@@ -1,15 +1,15 @@
-"""The one place that knows how Pawl talks to Temporal: connecting, converting, running workflows, leaving."""
+"""The one place that knows how Pawl talks to Temporal: connecting, converting, running workflows."""
 
 import asyncio
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import NoReturn, cast
+from typing import cast
 
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
@@ -17,7 +17,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from infra import home
-from infra.exits import NoAccess, OutOfReach
+from infra.exits import NoAccess, NotFound, OutOfReach, PawlError, RateLimited
+from infra.exits import exit_now as exit_now  # beside `connect`, for whoever holds a client
 from infra.settings import Settings
 from workflows import names
 
@@ -69,39 +70,69 @@ def workflow_runner(strict: bool = False) -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
+async def missing_search_attributes(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
+    """Of `names.SEARCH_ATTRIBUTES`, those that the namespace lacks."""
+    asked = ListSearchAttributesRequest(namespace=client.namespace)
+    with translated("the search attributes"):
+        known = await client.operator_service.list_search_attributes(asked, timeout=_CALL)
+    return {
+        key.name: cast("IndexedValueType.ValueType", int(key.indexed_value_type))
+        for key in names.SEARCH_ATTRIBUTES
+        if key.name not in known.custom_attributes
+    }
+
+
 async def ensure_search_attributes(client: Client) -> list[str]:
-    """Register what `names.SEARCH_ATTRIBUTES` lists and the namespace lacks; the names that were added."""
-    operator = client.operator_service
+    """Register the search attributes that the namespace lacks; the names that were added."""
+    missing = await missing_search_attributes(client)
+    if not missing:
+        return []
+    order = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
     try:
-        known = await operator.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace), timeout=_CALL
-        )
-        missing = {
-            key.name: cast("IndexedValueType.ValueType", int(key.indexed_value_type))
-            for key in names.SEARCH_ATTRIBUTES
-            if key.name not in known.custom_attributes
-        }
-        if missing:
-            await operator.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing), timeout=_CALL
-            )
+        await client.operator_service.add_search_attributes(order, timeout=_CALL)
     except RPCError as error:
-        if error.status is RPCStatusCode.ALREADY_EXISTS:
-            return []
-        wanted = ", ".join(f"{key.name} ({key.indexed_value_type.name})" for key in names.SEARCH_ATTRIBUTES)
-        raise OutOfReach(
-            f"The search attributes of namespace {client.namespace} cannot be set: {error.message}.",
-            f"Ask its operator to add {wanted}.",
-        ) from error
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:  # another worker was faster
+            wanted = ", ".join(f"{key.name} ({key.indexed_value_type.name})" for key in names.SEARCH_ATTRIBUTES)
+            raise OutOfReach(
+                f"The search attributes of namespace {client.namespace} cannot be set: {error.message}.",
+                f"Ask its operator to add {wanted}.",
+            ) from error
     return sorted(missing)
 
 
-def exit_now(code: int) -> NoReturn:
-    """Leave without interpreter shutdown, in which the SDK's native threads abort one exit in five."""
-    with suppress(OSError):  # whoever read our output has gone
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+async def pollers(client: Client, queue: str) -> set[str]:
+    """The workers that asked for steps within the last minutes, as `pid@host`."""
+    asked = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    with translated(f"the task queue {queue}"):
+        described = await client.workflow_service.describe_task_queue(asked, timeout=_CALL)
+    return {poller.identity for poller in described.pollers}
+
+
+@contextmanager
+def translated(what: str) -> Generator[None]:
+    """Turn the server's errors into ours. `what` names what was asked for: `ticket ENG-1`."""
+    try:
+        yield
+    except RPCError as error:
+        raise _in_our_words(what, error) from error
+
+
+def _in_our_words(what: str, error: RPCError) -> PawlError:
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            return NotFound(f"Temporal does not know {what}.", "See `pawl list`.")
+        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+            return NoAccess(f"Temporal does not let us at {what}: {error.message}.", "Check the credentials.")
+        case RPCStatusCode.RESOURCE_EXHAUSTED:
+            return RateLimited(f"Temporal is asked too often: {error.message}.", "Try again in a moment.")
+        case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED | RPCStatusCode.FAILED_PRECONDITION:
+            return OutOfReach(f"Nobody answers for {what}.", "Is a worker running? `pawl doctor` tells.")
+        case _:
+            return OutOfReach(f"Temporal failed on {what}: {error.message}.", "`pawl doctor` looks for the cause.")
 
 
 def _out_of_reach(address: str, reason: str) -> OutOfReach:

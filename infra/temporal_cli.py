@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from temporalio.testing import WorkflowEnvironment
 
-from infra.exits import Misused, OutOfReach
+from infra.exits import Misused, OutOfReach, PawlError, exit_now
 from infra.settings import Settings
 
 BUILT = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
@@ -146,9 +146,6 @@ def _text(version: tuple[int, int]) -> str:
 
 
 if __name__ == "__main__":
-    from infra.exits import PawlError
-    from infra.temporal import exit_now
-
     try:
         program_path = asyncio.run(provided(Settings(), lambda line: print(line, file=sys.stderr, flush=True)))
     except PawlError as problem:

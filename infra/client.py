@@ -1,0 +1,192 @@
+"""What commands, webhooks and tests say to tickets: start one, look at one, act on one. Every call is bounded."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from opentelemetry import trace
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+from infra.exits import NotFound, OutOfReach, Refused
+from infra.temporal import translated
+from workflows import names
+from workflows.domain.decision import Action, Decision
+from workflows.domain.model import Record
+from workflows.domain.order import TicketOrder, TicketOutcome, TicketStatus
+from workflows.domain.ticket import Phase, TicketRef
+
+CALL = timedelta(seconds=10)
+"""How long a request to the server may take."""
+ANSWER = timedelta(seconds=15)
+"""How long a worker may take to answer for a ticket; the first time it has to read the ticket's history."""
+TASK = timedelta(seconds=5)
+"""How long a worker may hold a ticket for one decision: when it dies doing so, another one takes over after this."""
+
+_NO_WORKER = "Start a worker (`pawl up`) and try again; the ticket itself is safe."
+
+
+class TicketLine(Record):
+    """A ticket as the list shows it: what the server knows without asking a worker."""
+
+    identifier: str
+    title: str
+    workflow_id: str
+    run_id: str
+    phase: str
+    repository: str
+    usd: float
+    needs_person: bool
+    started: datetime
+    ended: datetime | None
+
+
+class Started(Record):
+    workflow_id: str
+    run_id: str
+    fresh: bool
+    """False when the ticket was under way already: then nothing was started."""
+
+
+async def start_ticket(client: Client, order: TicketOrder) -> Started:
+    """Start the ticket's workflow, or find the one that is running: two triggers cannot start two."""
+    workflow_id = names.ticket_workflow_id(order.ref)
+    span = trace.get_tracer("pawl").start_as_current_span("start ticket", attributes={"pawl.ticket": order.identifier})
+    with span, translated(f"ticket {order.identifier}"):
+        try:
+            handle = await client.start_workflow(
+                "Ticket",
+                order,
+                id=workflow_id,
+                task_queue=names.WORK,
+                task_timeout=TASK,
+                static_summary=f"{order.identifier} {order.title}"[:200],
+                static_details=f"Repository {order.repository}, model {order.model}.",
+                memo={"title": order.title},
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(names.TICKET, order.identifier),
+                        SearchAttributePair(names.REPO, order.repository),
+                        SearchAttributePair(names.PHASE, Phase.TODO.value),
+                    ]
+                ),
+                rpc_timeout=CALL,
+            )
+        except WorkflowAlreadyStartedError as running:
+            return Started(workflow_id=workflow_id, run_id=running.run_id or "", fresh=False)
+    return Started(workflow_id=workflow_id, run_id=handle.result_run_id or "", fresh=True)
+
+
+async def list_tickets(client: Client, *, waiting: bool = False, limit: int = 100) -> list[TicketLine]:
+    """The newest tickets first; with `waiting` only those that wait for a person."""
+    query = "WorkflowType = 'Ticket'"
+    if waiting:
+        query += f" AND ExecutionStatus = 'Running' AND {names.NEEDS_PERSON.name} = true"
+    with translated("the list of tickets"):
+        found = client.list_workflows(query, limit=limit, rpc_timeout=CALL)
+        return [await _line(execution) async for execution in found]
+
+
+async def find_ticket(client: Client, name: str) -> str:
+    """The workflow id of the ticket a person means by `name`: its identifier, or `tracker:id`. Raises NotFound."""
+    for workflow_id in [names.ticket_workflow_id(ref) for ref in _refs(name)]:
+        if await _exists(client, workflow_id):
+            return workflow_id
+    quoted = name.replace("'", "''")
+    with translated(f"ticket {name}"):
+        query = f"WorkflowType = 'Ticket' AND {names.TICKET.name} = '{quoted}'"
+        async for execution in client.list_workflows(query, limit=1, rpc_timeout=CALL):
+            return execution.id
+    raise NotFound(f"No ticket {name} was ever started.", "See `pawl list`, or start it: `pawl run` says how.")
+
+
+async def ticket_line(client: Client, workflow_id: str) -> TicketLine:
+    with translated(workflow_id):
+        return await _line(await client.get_workflow_handle(workflow_id).describe(rpc_timeout=CALL))
+
+
+async def ticket_status(client: Client, workflow_id: str) -> TicketStatus:
+    """What the ticket itself says. Needs a worker. Raises OutOfReach when none answers."""
+    try:
+        with translated(workflow_id):
+            return await client.get_workflow_handle(workflow_id).query(
+                "status", result_type=TicketStatus, rpc_timeout=ANSWER
+            )
+    except WorkflowQueryFailedError as error:
+        raise OutOfReach(f"No worker answers for {workflow_id} ({error}).", _NO_WORKER) from error
+
+
+async def ticket_outcome(client: Client, workflow_id: str) -> TicketOutcome | None:
+    """How the ticket ended; None while it runs, and when it ended without a word (it was terminated)."""
+    handle = client.get_workflow_handle(workflow_id, result_type=TicketOutcome)
+    with translated(workflow_id):
+        described: WorkflowExecutionDescription = await handle.describe(rpc_timeout=CALL)
+        if described.status is not WorkflowExecutionStatus.COMPLETED:
+            return None
+        return await handle.result(rpc_timeout=CALL)
+
+
+async def act(client: Client, workflow_id: str, action: Action, decision: Decision) -> str:
+    """Take a human action; the ticket's answer. Raises Refused in the ticket's words, OutOfReach without a worker."""
+    line = await ticket_line(client, workflow_id)
+    if line.ended is not None:
+        raise Refused(f"{line.identifier} has ended ({line.phase}); nothing can be changed any more.")
+    try:
+        with translated(workflow_id):
+            return await client.get_workflow_handle(workflow_id).execute_update(  # pyright: ignore[reportUnknownMemberType]
+                action.value, decision, id=uuid.uuid4().hex, result_type=str, rpc_timeout=ANSWER
+            )
+    except WorkflowUpdateFailedError as error:
+        words = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+        raise Refused(words) from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise OutOfReach(
+            f"No worker took {action} for {line.identifier} within {ANSWER.total_seconds():.0f} s; "
+            "one that comes soon may still take it.",
+            "Start a worker (`pawl up`), then look with `pawl show` before you try again.",
+        ) from error
+
+
+def _refs(name: str) -> list[TicketRef]:
+    tracker, colon, ticket_id = name.partition(":")
+    return [TicketRef(tracker=tracker, id=ticket_id)] if colon else [TicketRef(tracker="board", id=name)]
+
+
+async def _exists(client: Client, workflow_id: str) -> bool:
+    try:
+        await ticket_line(client, workflow_id)
+    except NotFound:
+        return False
+    return True
+
+
+async def _line(execution: WorkflowExecution) -> TicketLine:
+    known = execution.typed_search_attributes
+    title = await execution.memo_value("title", default="", type_hint=str)
+    return TicketLine(
+        identifier=known.get(names.TICKET) or execution.id,
+        title=title,
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        phase=_phase(execution, known.get(names.PHASE) or ""),
+        repository=known.get(names.REPO) or "",
+        usd=known.get(names.COST) or 0.0,
+        needs_person=bool(known.get(names.NEEDS_PERSON)) and execution.close_time is None,
+        started=execution.start_time,
+        ended=execution.close_time,
+    )
+
+
+def _phase(execution: WorkflowExecution, shown: str) -> str:
+    """The phase as the ticket last wrote it; a ticket that Temporal ended for it could not write its last one."""
+    if execution.status in (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.RUNNING, None):
+        return shown
+    return execution.status.name.replace("_", " ").capitalize()

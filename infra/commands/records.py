@@ -1,0 +1,107 @@
+"""`pawl events`: the journal, any slice of it."""
+
+import asyncio
+import json
+from typing import cast
+
+from infra import home
+from infra.client import find_ticket, ticket_status
+from infra.console import Console, safe
+from infra.exits import Misused, NotFound, PawlError
+from infra.journal import JournalEvent, JournalStore
+from infra.settings import Settings
+from infra.temporal import connect
+from workflows.domain.model import Record
+from workflows.ports.journal import EntryKind
+
+_PAGE = 500
+_LOOK_SECONDS = 0.3
+_CHARACTERS = 500
+"""How much of an entry's body people see; JSON has it whole."""
+
+
+class Slice(Record):
+    """Which entries."""
+
+    session: str
+    """A session's key, the beginning of one (a ticket's account), or a ticket."""
+    first: int = 0
+    """Turns, inclusive; 0 holds what belongs to the whole session."""
+    last: int | None = None
+    kinds: tuple[str, ...] = ()
+    """Names of EntryKind; none named: all."""
+    follow: bool = False
+
+    def holds(self, seq: int) -> bool:
+        return self.first <= seq and (self.last is None or seq <= self.last)
+
+
+async def events(console: Console, settings: Settings, wanted: Slice) -> None:
+    """Print the entries in the order they were written, one JSON object per line for programs."""
+    settings, kinds = home.located(settings), _kinds(wanted)
+    if not settings.journal_url and not (settings.home / "journal.db").exists():
+        raise NotFound(f"There is no journal in {settings.home} yet.", "It begins with the first ticket: `pawl run`.")
+    store = JournalStore(
+        settings.database("journal", settings.journal_url), settings.objects_url or settings.home / "objects"
+    )
+    try:
+        prefix = await _prefix(settings, store, wanted)
+        place = 0
+        while True:
+            page = await asyncio.to_thread(store.events, prefix, kinds, place, _PAGE)
+            for event in page:
+                if wanted.holds(event.entry.seq):
+                    _print(console, event)
+            place = page[-1].place if page else place
+            if len(page) < _PAGE:
+                if not wanted.follow:
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        store.close()
+
+
+def _kinds(wanted: Slice) -> list[EntryKind]:
+    known = {kind.value: kind for kind in EntryKind}
+    unknown = [name for name in wanted.kinds if name not in known]
+    if unknown:
+        raise Misused(f"The journal has no entries of the kind {unknown[0]!r}.", f"Choose from {', '.join(known)}.")
+    return [known[name] for name in wanted.kinds]
+
+
+async def _prefix(settings: Settings, store: JournalStore, wanted: Slice) -> str:
+    """The session as it was named, when the journal knows it; else the account of the ticket of that name."""
+    if await asyncio.to_thread(store.events, wanted.session, (), 0, 1):
+        return wanted.session
+    try:
+        client = await connect(settings, wait_seconds=3)
+        return (await ticket_status(client, await find_ticket(client, wanted.session))).account
+    except PawlError as error:
+        if wanted.follow:
+            return wanted.session
+        raise NotFound(
+            f"The journal of {settings.home} has no session {wanted.session}, and no ticket of that name answers.",
+            "`pawl show TICKET` lists its sessions.",
+        ) from error
+
+
+def _print(console: Console, event: JournalEvent) -> None:
+    entry = event.entry
+    if console.as_json:
+        body = _decoded(entry.body)
+        console.line({"place": event.place, **entry.model_dump(mode="json", exclude={"body"}), "body": body})
+        return
+    at = f"{entry.at:%H:%M:%S} " if entry.at else ""
+    body = entry.body if len(entry.body) <= _CHARACTERS else f"{entry.body[:_CHARACTERS]} ..."
+    console.terminal.print(
+        f"[dim]{at}{safe(entry.session)}[/] turn {entry.seq} [bold]{entry.kind}[/] {safe(entry.key)}"
+    )
+    console.terminal.print(f"  {safe(body)}")
+
+
+def _decoded(body: str) -> object:
+    """JSON bodies as JSON; references as the text they are."""
+    try:
+        return cast("object", json.loads(body))
+    except ValueError:
+        return body

@@ -1,0 +1,99 @@
+"""The commands that run processes: up, server, gateway, worker."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from infra import home
+from infra.console import Console, safe
+from infra.exits import Misused
+from infra.process import StackEvent, What
+from infra.settings import Settings
+from infra.stack import ROOT, Part, Stack, absolute, environment, server_is_elsewhere
+
+_STYLES = {What.READY: "green", What.DIED: "bold red", What.STARTED: "dim", What.STOPPING: "dim", What.STOPPED: "dim"}
+
+
+async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> None:
+    """Run the parts until Ctrl-C or SIGTERM, then drain them; a second one stops the drain."""
+    if parts == (Part.SERVER,) and server_is_elsewhere():
+        raise Misused("The environment names a Temporal server already.", "Unset TEMPORAL_ADDRESS or TEMPORAL_PROFILE.")
+    stopping = _Stopping()
+    stack = Stack(settings, parts=parts, tell=_teller(console))
+    starting = asyncio.ensure_future(stack.start(console.remark))
+    await asyncio.wait({starting, stopping.first}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+    with suppress(asyncio.CancelledError):
+        await starting
+        _say_where(console, stack, parts)
+        await stopping.first
+    if stack.events and not starting.cancelled():
+        console.remark("Letting running steps finish. Press Ctrl-C again to stop at once; nothing is lost by it.")
+        draining = asyncio.ensure_future(stack.stop())
+        await asyncio.wait({draining, stopping.second}, return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            draining.cancel()
+            with suppress(asyncio.CancelledError):
+                await draining
+            await stack.stop(0)
+
+
+def become(settings: Settings, part: Part) -> NoReturn:
+    """Turn this process into the gateway or a worker of this home, so that whoever supervises it sees the real one."""
+    located = absolute(home.located(settings))
+    argv = {
+        Part.GATEWAY: [sys.executable, "-m", "infra.gateway"],
+        Part.WORKER: [sys.executable, str(ROOT / "worker.py")],
+    }.get(part)
+    if argv is None:
+        raise Misused(f"{part} cannot be run this way.")
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execve(argv[0], argv, environment(located, part, os.environ))  # noqa: S606  # an argument list, no shell
+
+
+class _Stopping:
+    """The first and the second order to stop."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.first, self.second = loop.create_future(), loop.create_future()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        order = self.second if self.first.done() else self.first
+        if not order.done():
+            order.set_result(None)
+
+
+def _teller(console: Console) -> Callable[[StackEvent], None]:
+    def tell(event: StackEvent) -> None:
+        if console.as_json:
+            console.line(event)
+        else:
+            console.terminal.print(f"[{_STYLES[event.what]}]{safe(event.sentence)}[/]")
+
+    return tell
+
+
+def _say_where(console: Console, stack: Stack, parts: tuple[Part, ...]) -> None:
+    running = home.stack_file(stack.settings)
+    if console.as_json:
+        console.line({"up": running})
+        return
+    say = console.terminal.print
+    if stack.ui_url:
+        say(f"Temporal UI  {stack.ui_url}", style="bold")
+    if running is not None:
+        say(f"Temporal     {running.temporal}")
+    if Part.GATEWAY in parts:
+        say(f"Gateway      {stack.settings.gateway_url}")
+    say(f"Logs         {stack.settings.home / 'logs'}")
+    if Part.WORKER in parts:
+        say("Ready. In another terminal: pawl run TICKET --repo PATH_OR_URL")

@@ -1,0 +1,219 @@
+"""`pawl run`: from a card to a running ticket."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+from rich.console import Console as Terminal
+from temporalio.client import Client
+
+from infra import board, home
+from infra.client import Started, start_ticket, ticket_status
+from infra.console import Console, safe
+from infra.exits import Misused, NotFound, OutOfReach, Refused
+from infra.gateway.player import TAPE
+from infra.gateway.tape import Tape, TapeError, read_tape
+from infra.gateway_client import keep_tape
+from infra.pages import BadPage, Page
+from infra.settings import Settings
+from infra.temporal import connect
+from workflows.domain.model import Record
+from workflows.domain.order import TicketOrder, TicketStatus
+from workflows.domain.ticket import Ticket, TicketRef
+
+_LOOK_SECONDS = 0.5
+
+
+class RunRequest(Record):
+    """What the person typed after `pawl run`."""
+
+    ticket: str
+    """Identifier of a card on the board, or the path of a Markdown file that is put on the board."""
+    repository: str
+    base_branch: str = ""
+    model: str = ""
+    tape: Path | None = None
+    usd: Decimal | None = None
+    dry_run: bool = False
+    watch: bool = False
+
+
+async def run(console: Console, settings: Settings, request: RunRequest) -> None:
+    settings = home.located(settings)
+    _same_board(settings)
+    card = _card(settings, request)
+    tape = _tape(request)
+    order = TicketOrder(
+        ref=card.ref,
+        identifier=card.identifier,
+        title=card.title,
+        repository=_repository(request.repository),
+        base_branch=request.base_branch,
+        model=f"{TAPE}:{tape.digest}" if tape else _model(settings, request),
+        reviewer_model="" if tape else settings.reviewer_model,
+        usd=request.usd,
+        version=card.version,
+        label=_label(tape) if tape else "",
+    )
+    if request.dry_run:
+        console.result(
+            {"dry_run": True, "order": order}, lambda t: t.print(f"Would start {_named(order)} on {order.repository}.")
+        )
+        return
+    if request.tape is not None:
+        await keep_tape(settings, request.tape.read_bytes())
+    client = await connect(settings)
+    started = await start_ticket(client, order)
+    verb = "Started" if started.fresh else "Already under way:"
+    link = _link(settings, started)
+
+    def show(terminal: Terminal) -> None:
+        terminal.print(f"{verb} [bold]{safe(_named(order))}[/] with {safe(order.model)}")
+        if link:
+            terminal.print(f"In the Temporal UI: {link}")
+
+    console.result({**started.model_dump(), "identifier": order.identifier, "ui": link}, show)
+    if request.watch:
+        await watch(console, client, started.workflow_id)
+
+
+async def watch(console: Console, client: Client, workflow_id: str) -> None:
+    """Tell the story as it goes on, until the ticket has ended. What waits for a person is said once."""
+    told, asked, quiet = 0, "", False
+    while True:
+        try:
+            status = await ticket_status(client, workflow_id)
+        except OutOfReach as error:
+            if not quiet:
+                console.remark(f"{error.cause} Waiting for a worker.")
+            quiet = True
+            await asyncio.sleep(_LOOK_SECONDS)
+            continue
+        quiet = False
+        _tell(console, status, told)
+        told = len(status.story)
+        if status.waiting_for and status.waiting_for != asked:
+            console.remark(f"{status.waiting_for}. See `pawl show {status.identifier}`; this goes on watching.")
+        asked = status.waiting_for
+        if status.phase.is_final:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _tell(console: Console, status: TicketStatus, told: int) -> None:
+    for sentence in status.story[told:]:
+        if console.as_json:
+            console.line({"identifier": status.identifier, "phase": status.phase, "story": sentence})
+        else:
+            console.terminal.print(safe(sentence))
+
+
+def _card(settings: Settings, request: RunRequest) -> Ticket:
+    """The card on the board, put there first when the person named a file that lies elsewhere."""
+    folder, path = settings.board_folder, Path(request.ticket)
+    if path.suffix != ".md":
+        return _read(folder, request.ticket)
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.", "Name a Markdown file, or a card by its identifier.")
+    if path.resolve().parent == folder.resolve():
+        return _read(folder, path.stem)
+    title, body = _page(path)
+    try:
+        if request.dry_run:
+            return Ticket(
+                ref=TicketRef(tracker=board.TRACKER, id=path.stem),
+                identifier=path.stem,
+                title=title,
+                body=body,
+                status="Todo",
+            )
+        return board.create_ticket(folder, path.stem, title, body)
+    except ValueError as error:
+        raise Misused(str(error), "Rename the file.") from error
+    except FileExistsError as error:
+        there = _read(folder, path.stem)
+        if (there.title, there.body.strip()) == (title, body.strip()):
+            return there
+        raise Refused(
+            f"The board has another ticket {path.stem} already.", f"Rename the file, or run {path.stem} itself."
+        ) from error
+
+
+def _read(folder: Path, identifier: str) -> Ticket:
+    try:
+        return board.read(folder, identifier)
+    except board.CardMissing as error:
+        raise NotFound(str(error), "`pawl list` shows the board.") from error
+    except board.BadCard as error:
+        raise Misused(str(error)) from error
+
+
+def _page(path: Path) -> tuple[str, str]:
+    """Title and text of a Markdown file: the title from its front matter, else its first heading, else its name."""
+    try:
+        page = Page.parse(path.read_bytes())
+    except BadPage as error:
+        raise Misused(f"{path}, line {error.line}: {error.cause}") from error
+    text = page.text.strip()
+    title = page.head.get("title")
+    if isinstance(title, str) and title.strip():
+        return title.strip(), text
+    first, _, rest = text.partition("\n")
+    return (first.lstrip("# ").strip(), rest.strip()) if first.startswith("#") else (path.stem, text)
+
+
+def _tape(request: RunRequest) -> Tape | None:
+    if request.tape is None:
+        return None
+    if request.model:
+        raise Misused("A tape answers instead of a model.", "Give --tape or --model, not both.")
+    if not request.tape.is_file():
+        raise NotFound(f"There is no tape {request.tape}.")
+    try:
+        return read_tape(request.tape.read_bytes())
+    except TapeError as error:
+        raise Misused(f"{request.tape}, {error}", "docs/tape.md describes the format.") from error
+
+
+def _label(tape: Tape) -> str:
+    """What ticket and pull request say about a run from this tape."""
+    told = tape.manifest
+    return (
+        f"{told.kind.upper()}: the model's answers come from the tape “{told.title}” by {told.by}. No model is called."
+    )
+
+
+def _model(settings: Settings, request: RunRequest) -> str:
+    model = request.model or settings.model
+    if ":" not in model:
+        raise Misused(
+            f"{model!r} is not a model." if model else "No model is named.",
+            "Give --model provider:model or set PAWL_MODEL, for example anthropic:claude-sonnet-4-5; "
+            "or play a tape: --tape FILE.",
+        )
+    return model
+
+
+def _repository(named: str) -> str:
+    """A local path as an absolute one, since the worker runs elsewhere; a URL as it is."""
+    path = Path(named).expanduser()
+    return str(path.resolve()) if path.exists() else named
+
+
+def _same_board(settings: Settings) -> None:
+    stack = home.stack_file(settings)
+    if stack is not None and Path(stack.board) != settings.board_folder.absolute():
+        raise Refused(
+            f"The worker of this home works on the board {stack.board}, not {settings.board_folder}.",
+            "Leave out --board, or start `pawl up` with PAWL_BOARD set to it.",
+        )
+
+
+def _named(order: TicketOrder) -> str:
+    return f"{order.identifier} {order.title}".strip()
+
+
+def _link(settings: Settings, started: Started) -> str:
+    """Where the Temporal UI shows the ticket; empty when the UI is not ours to know."""
+    stack = home.stack_file(settings)
+    return home.ui_link(stack.ui, started.workflow_id, started.run_id) if stack and stack.ui else ""

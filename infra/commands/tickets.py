@@ -1,0 +1,211 @@
+"""The commands about tickets: list, show, and every human action."""
+
+import getpass
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pydantic import Field
+from rich.console import Console as Terminal
+from rich.markdown import Markdown
+from rich.table import Table
+from temporalio.client import Client
+
+from infra import board, home
+from infra.client import TicketLine, act, find_ticket, list_tickets, ticket_line, ticket_outcome, ticket_status
+from infra.console import Console, safe
+from infra.exits import NotFound, OutOfReach, PawlError, Refused
+from infra.gateway_client import bill
+from infra.settings import Settings
+from infra.temporal import connect
+from workflows.domain.budget import Bill
+from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.model import Record
+from workflows.domain.order import TicketOutcome, TicketStatus
+from workflows.domain.ticket import Phase, Ticket
+
+_COMMANDS: dict[Phase, tuple[str, ...]] = {
+    Phase.PLAN_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
+    Phase.MERGE_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
+    Phase.QUESTION: ('answer {id} "your answer"',),
+    Phase.BUDGET_GATE: ("top-up {id} --usd 5", "abort {id}"),
+    Phase.BLOCKED: ("resume {id}", "abort {id}"),
+}
+"""What a person can type while the ticket waits."""
+_DONE = {Phase.DONE: "green", Phase.GAVE_UP: "red", Phase.DECLINED: "red", Phase.CANCELLED: "red"}
+
+
+class Story(Record):
+    """`pawl show` as JSON. What could not be had is null, and `missing` says why."""
+
+    ticket: TicketLine
+    status: TicketStatus | None = None
+    outcome: TicketOutcome | None = None
+    bill: Bill | None = None
+    missing: tuple[str, ...] = Field(default=())
+
+
+async def list_all(console: Console, settings: Settings, *, waiting: bool, limit: int) -> None:
+    """Tickets that were started, then the cards on the board that were not."""
+    client = await connect(settings)
+    lines = await list_tickets(client, waiting=waiting, limit=limit)
+    started = {line.identifier for line in lines}
+    listing = board.list_tickets(settings.board_folder)
+    cards = [] if waiting else [card for card in listing.tickets if card.identifier not in started]
+    bad = [str(error) for error in listing.unreadable]
+
+    def show(terminal: Terminal) -> None:
+        if not lines and not cards:
+            terminal.print(
+                "Nothing waits for you." if waiting else f"No tickets yet. The board is {settings.board_folder}."
+            )
+        else:
+            terminal.print(_table(lines, cards))
+        for words in bad:
+            terminal.print(f"[red]{safe(words)}[/]")
+
+    console.result({"tickets": lines, "cards": cards, "unreadable": bad}, show)
+
+
+async def show(console: Console, settings: Settings, name: str) -> None:
+    settings = home.located(settings)
+    client = await connect(settings)
+    try:
+        workflow_id = await find_ticket(client, name)
+    except NotFound:
+        _show_card(console, settings, name)
+        return
+    story = await _story(client, settings, workflow_id)
+    console.result(story, lambda terminal: _tell(terminal, story))
+
+
+async def decide(
+    console: Console, settings: Settings, name: str, action: Action, decision: Decision, *, dry_run: bool
+) -> None:
+    """Take the action; what is refused ends with the ticket's own words."""
+    client = await connect(settings)
+    workflow_id = await find_ticket(client, name)
+    decision = decision if decision.by else decision.model_copy(update={"by": _whoami()})
+    if dry_run:
+        status = await ticket_status(client, workflow_id)
+        desk = Desk(phase=status.phase, subject=status.subject, paused=status.paused)
+        if words := refusal(action, decision, desk):
+            raise Refused(words)
+        answer = f"Would be accepted now: {action} of {status.identifier} in {status.phase}."
+    else:
+        answer = await act(client, workflow_id, action, decision)
+    answered = {"ticket": name, "action": action, "dry_run": dry_run, "answer": answer}
+    console.result(answered, lambda terminal: terminal.print(safe(answer)))
+
+
+async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
+    line = await ticket_line(client, workflow_id)
+    status, outcome, costs = None, await ticket_outcome(client, workflow_id), None
+    missing: list[str] = []
+    try:
+        status = await ticket_status(client, workflow_id)
+        costs = await bill(settings, status.account)
+    except (OutOfReach, PawlError) as error:
+        missing.append(f"{error.cause} {error.next_step}".strip())
+    return Story(ticket=line, status=status, outcome=outcome, bill=costs, missing=tuple(missing))
+
+
+def _tell(terminal: Terminal, story: Story) -> None:
+    line, status = story.ticket, story.status
+    style = _DONE.get(status.phase, "bold yellow" if line.needs_person else "cyan") if status else "cyan"
+    terminal.print(f"[bold]{safe(line.identifier)}[/] {safe(line.title)}  [{style}]{safe(line.phase)}[/]")
+    if story.outcome is not None:
+        terminal.print(safe(story.outcome.summary))
+    if status is not None:
+        _tell_status(terminal, status)
+    costs = story.bill or (story.outcome.bill if story.outcome else None)
+    if costs is not None:
+        terminal.print(f"\n{_costs(costs)}")
+    for words in story.missing:
+        terminal.print(f"\n[yellow]{safe(words)}[/]")
+
+
+def _tell_status(terminal: Terminal, status: TicketStatus) -> None:
+    if status.waiting_for:
+        terminal.print(f"\n[bold yellow]{safe(status.waiting_for)}[/]")
+        for command in _COMMANDS.get(status.phase, ()):
+            terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=status.subject)}"))
+    if status.phase is Phase.PLAN_GATE and status.plan:
+        terminal.print()
+        terminal.print(Markdown(status.plan))
+    places = [f"Repository {status.repository}", f"branch {status.branch}" if status.branch else ""]
+    if status.pull_request:
+        places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
+    terminal.print(safe("\n" + ", ".join(place for place in places if place)))
+    if status.sessions:
+        terminal.print(_sessions(status))
+    for sentence in status.story:
+        terminal.print(f"  {safe(sentence)}")
+
+
+def _sessions(status: TicketStatus) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("Session", "Turns", "Tokens", "Cost", "Ended"):
+        table.add_column(heading, justify="right" if heading in ("Turns", "Tokens", "Cost") else "left")
+    for session in status.sessions:
+        spend = session.spend
+        table.add_row(
+            safe(session.session),
+            str(spend.turns),
+            f"{spend.tokens:,}",
+            _dollars(spend.usd or spend.recorded_usd),
+            safe(session.ended or "running"),
+        )
+    return table
+
+
+def _costs(costs: Bill) -> str:
+    spend = costs.spend
+    parts = [f"{spend.turns} turns", f"{spend.tokens:,} tokens", f"{_dollars(spend.usd)} spent"]
+    if spend.recorded_usd:
+        parts.append(f"{_dollars(spend.recorded_usd)} on the tape")
+    if costs.usd_ceiling is not None:
+        parts.append(f"ceiling {_dollars(costs.usd_ceiling)}")
+    return f"{', '.join(parts)}. Model calls bought twice: {costs.calls_bought_twice}."
+
+
+def _table(lines: Sequence[TicketLine], cards: Sequence[Ticket]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("Ticket", "Phase", "Title", "Repository", "Cost", "Started"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "Cost" else "left")
+    for line in lines:
+        phase = f"[bold yellow]{safe(line.phase)}[/]" if line.needs_person else safe(line.phase)
+        begun = f"{line.started.astimezone():%b %d %H:%M}"
+        cost = _dollars(Decimal(str(line.usd)))
+        table.add_row(safe(line.identifier), phase, safe(line.title), safe(line.repository), cost, begun)
+    for card in cards:
+        table.add_row(safe(card.identifier), f"[dim]{safe(card.status)}[/]", safe(card.title), "", "", "")
+    return table
+
+
+def _show_card(console: Console, settings: Settings, name: str) -> None:
+    """A ticket that was never started is what its card says."""
+    try:
+        card = board.read(settings.board_folder, name)
+    except board.CardMissing as error:
+        raise NotFound(
+            f"There is no ticket {name}: never started, and not on the board.", "See `pawl list`."
+        ) from error
+    except board.BadCard as error:
+        raise Refused(str(error), "Mend the card.") from error
+
+    def show(terminal: Terminal) -> None:
+        terminal.print(f"[bold]{safe(card.identifier)}[/] {safe(card.title)}  [dim]{safe(card.status)}[/]")
+        terminal.print(f"Not started. Start it: pawl run {safe(card.identifier)} --repo PATH_OR_URL")
+
+    console.result({"ticket": None, "card": card}, show)
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"${amount:.2f}"
+
+
+def _whoami() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""

@@ -1,0 +1,198 @@
+"""`pawl doctor`: everything Pawl needs, looked at one by one, each with the exact fix."""
+
+import os
+import shutil
+import subprocess
+import sys
+from enum import StrEnum
+
+from rich.console import Console as Terminal
+
+from infra import board, gateway_client, home, temporal, temporal_cli
+from infra.console import Console, safe
+from infra.exits import OutOfReach, PawlError, Told
+from infra.gateway.prices import PriceList
+from infra.gateway.providers import providers
+from infra.gateway.settings import GatewaySettings
+from infra.settings import Settings
+from infra.stack import server_is_elsewhere
+from workflows import names
+from workflows.domain.model import Record
+
+_NEEDED_DISK_MB = 1_000
+_PROBE = (
+    "bwrap",
+    "--unshare-all",
+    "--die-with-parent",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "true",
+)
+_USER_NAMESPACES = (
+    "Allow user namespaces: sudo sysctl -w user.max_user_namespaces=15000. On Ubuntu 24.04 and later allow bubblewrap "
+    "in AppArmor as well (the profile bwrap-userns-restrict). In a container use a seccomp profile that allows them."
+)
+_UP = "Start everything with `pawl up`."
+
+
+class Health(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    """Not needed for everything, or not running now."""
+    BROKEN = "broken"
+
+
+class Finding(Record):
+    check: str
+    health: Health
+    what: str
+    fix: str = ""
+
+
+async def doctor(console: Console, settings: Settings) -> None:
+    """Look at everything, tell all of it. Ends as a failure when something is broken."""
+    settings = home.located(settings)
+    findings = [check(settings) for check in (_python, _git, _sandbox, _temporal_program, _board, _disk)]
+    findings += await _server_and_worker(settings)
+    findings.append(await _gateway(settings))
+    findings.append(_model(settings))
+    broken = [finding for finding in findings if finding.health is Health.BROKEN]
+    console.result({"ok": not broken, "findings": findings}, lambda terminal: _show(terminal, findings))
+    if broken:
+        raise Told(OutOfReach.exit)
+
+
+def _show(terminal: Terminal, findings: list[Finding]) -> None:
+    styles = {Health.OK: "green", Health.NOTE: "yellow", Health.BROKEN: "bold red"}
+    for finding in findings:
+        style = styles[finding.health]
+        terminal.print(f"[{style}]{finding.health:>6}[/]  {finding.check}: {safe(finding.what)}")
+        if finding.fix:
+            terminal.print(f"        {safe(finding.fix)}")
+
+
+def _python(_: Settings) -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding(check="python", health=Health.OK, what=f"{version} ({sys.executable})")
+
+
+def _git(_: Settings) -> Finding:
+    said = _output("git", "--version")
+    if said is None:
+        return Finding(check="git", health=Health.BROKEN, what="not found", fix="sudo apt-get install -y git")
+    return Finding(check="git", health=Health.OK, what=said)
+
+
+def _sandbox(_: Settings) -> Finding:
+    """Whether bubblewrap can make namespaces here. The worker tries the whole sandbox before it takes a ticket."""
+    if shutil.which("bwrap") is None:
+        fix = "sudo apt-get install -y bubblewrap"
+        return Finding(check="sandbox", health=Health.BROKEN, what="bubblewrap is not installed", fix=fix)
+    try:
+        ran = subprocess.run(_PROBE, capture_output=True, text=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return Finding(check="sandbox", health=Health.BROKEN, what="bubblewrap hangs", fix="Try `bwrap` by hand.")
+    if ran.returncode == 0:
+        return Finding(check="sandbox", health=Health.OK, what=_output("bwrap", "--version") or "bubblewrap")
+    return Finding(check="sandbox", health=Health.BROKEN, what=ran.stderr.strip()[:300], fix=_USER_NAMESPACES)
+
+
+def _temporal_program(settings: Settings) -> Finding:
+    if server_is_elsewhere():
+        return Finding(check="temporal program", health=Health.OK, what="not needed: the environment names a server")
+    try:
+        program = temporal_cli.found(settings)
+    except PawlError as error:
+        return Finding(check="temporal program", health=Health.BROKEN, what=error.cause, fix=error.next_step)
+    if program is None:
+        fix = (
+            "Run `make setup`, which downloads or builds it, or install the Temporal CLI: https://docs.temporal.io/cli"
+        )
+        return Finding(check="temporal program", health=Health.BROKEN, what="not found", fix=fix)
+    return Finding(check="temporal program", health=Health.OK, what=str(program))
+
+
+def _board(settings: Settings) -> Finding:
+    folder = settings.board_folder
+    if not folder.is_dir():
+        fix = "`pawl run FILE.md` makes it, or name yours with PAWL_BOARD."
+        return Finding(check="board", health=Health.NOTE, what=f"{folder} does not exist", fix=fix)
+    listing = board.list_tickets(folder)
+    if listing.unreadable:
+        what = "; ".join(str(error) for error in listing.unreadable[:3])
+        return Finding(check="board", health=Health.NOTE, what=what, fix="Mend these cards; the others work.")
+    return Finding(check="board", health=Health.OK, what=f"{len(listing.tickets)} cards in {folder}")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(path for path in (settings.home, *settings.home.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if not os.access(folder, os.W_OK):
+        fix = "Choose another folder with PAWL_HOME."
+        return Finding(check="disk", health=Health.BROKEN, what=f"{folder} cannot be written", fix=fix)
+    if free < _NEEDED_DISK_MB:
+        fix = f"Free some space, or choose another folder with PAWL_HOME. {_NEEDED_DISK_MB} MB are little enough."
+        return Finding(check="disk", health=Health.BROKEN, what=f"{free} MB free in {folder}", fix=fix)
+    return Finding(check="disk", health=Health.OK, what=f"{free:,} MB free in {folder}")
+
+
+async def _server_and_worker(settings: Settings) -> list[Finding]:
+    try:
+        client = await temporal.connect(settings, wait_seconds=5)
+        missing = await temporal.missing_search_attributes(client)
+    except PawlError as error:
+        fix = error.next_step or _UP
+        return [Finding(check="temporal server", health=Health.NOTE, what=error.cause, fix=fix)]
+    address = str(temporal.connection(settings).get("target_host", ""))
+    findings = [Finding(check="temporal server", health=Health.OK, what=f"{address}, namespace {client.namespace}")]
+    if missing:
+        fix = "A worker adds them when it starts; if it may not, ask the namespace's operator to."
+        what = f"{', '.join(sorted(missing))} missing"
+        findings.append(Finding(check="search attributes", health=Health.NOTE, what=what, fix=fix))
+    else:
+        findings.append(Finding(check="search attributes", health=Health.OK, what="all there"))
+    pollers = await temporal.pollers(client, names.WORK)
+    if pollers:
+        findings.append(Finding(check="worker", health=Health.OK, what=", ".join(sorted(pollers))))
+    else:
+        findings.append(Finding(check="worker", health=Health.NOTE, what="none asks for work", fix=_UP))
+    return findings
+
+
+async def _gateway(settings: Settings) -> Finding:
+    if await gateway_client.is_healthy(settings):
+        return Finding(check="gateway", health=Health.OK, what=settings.gateway_url)
+    return Finding(check="gateway", health=Health.NOTE, what=f"nobody answers at {settings.gateway_url}", fix=_UP)
+
+
+def _model(settings: Settings) -> Finding:
+    """Key and price of the default model, as a gateway started from this shell would see them."""
+    if not settings.model:
+        fix = "Set PAWL_MODEL=provider:model, or name one with --model. A tape needs none."
+        return Finding(check="model", health=Health.NOTE, what="no default model", fix=fix)
+    own = GatewaySettings()
+    vendor = providers(own).get(settings.model.partition(":")[0])
+    if vendor is None:
+        fix = f"Name it as provider:model, with a provider of {', '.join(providers(own))}."
+        return Finding(check="model", health=Health.BROKEN, what=f"{settings.model} is not known", fix=fix)
+    if not vendor.key:
+        fix = f"Set {vendor.key_variable} where the gateway is started."
+        return Finding(check="model", health=Health.NOTE, what=f"no key for {vendor.name} in this shell", fix=fix)
+    if not PriceList(own.prices).knows(settings.model):
+        fix = "Set PAWL_PRICES, or a ceiling in tokens instead of dollars."
+        return Finding(check="model", health=Health.BROKEN, what=f"{settings.model} has no known price", fix=fix)
+    return Finding(check="model", health=Health.OK, what=f"{settings.model}: key and price are there")
+
+
+def _output(*argv: str) -> str | None:
+    """The first line a program prints; None when it cannot be run."""
+    try:
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.partition("\n")[0].strip()

@@ -1,0 +1,257 @@
+"""The `pawl` command line: parsing only. What the commands do is in `infra/commands`."""
+
+import asyncio
+import sys
+from decimal import Decimal, InvalidOperation
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from infra.console import Console, run_cli
+from infra.exits import Told, exit_now
+from workflows.domain.decision import Action, Decision
+
+# What the commands need is imported by the commands, so that `pawl --help` and a mistyped word are answered at once.
+if TYPE_CHECKING:
+    from infra.settings import Settings
+
+
+class Group(click.Group):
+    """Lists its commands in the order in which a person meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+class Verb(click.Command):
+    """A command with what all of them have: `--json` and `--debug`, which `infra.console` reads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(["--json"], is_flag=True, expose_value=False, help="Print JSON."),
+            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error came from."),
+        ]
+
+
+class Dollars(click.ParamType[Decimal]):
+    """An amount above zero, exact."""
+
+    name = "usd"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            amount = Decimal(value.removeprefix("$"))
+        except InvalidOperation:
+            amount = Decimal(0)
+        if not amount.is_finite() or amount <= 0:
+            self.fail(f"{value!r} is not an amount of dollars above 0.", param, ctx)
+        return amount
+
+
+def _version() -> str:
+    try:
+        return version("pawl")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"
+
+
+def _settings(**given: Any) -> "Settings":
+    from infra.settings import Settings
+
+    return Settings(**given)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(_version(), message="%(prog)s %(version)s")
+def cli() -> None:
+    """Turns tickets into reviewed pull requests with coding agents, on Temporal.
+
+    Every command prints JSON with --json, and by itself when its output is not a terminal. Exit codes: 0 ok, 2 usage,
+    3 not found, 4 no access, 5 a service failed, 6 refused by a rule, 7 asked too often.
+    """
+
+
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+
+
+@cli.command(cls=Verb)
+@click.option("--yes", is_flag=True, help="Approve every gate by itself, for scripts.")
+@click.pass_obj
+def demo(console: Console, yes: bool) -> None:
+    """Take one real ticket to a merged pull request on this machine. Needs no key."""
+    from infra import demo as the_demo
+
+    code = the_demo.run(yes=yes, json=console.as_json)
+    if code:
+        raise Told(code)
+
+
+@cli.command(cls=Verb)
+@click.pass_obj
+def up(console: Console) -> None:
+    """Run Temporal server, gateway and worker, and keep them running until Ctrl-C."""
+    from infra.commands import serving
+    from infra.stack import Part
+
+    asyncio.run(serving.up(console, _settings(), tuple(Part)))
+
+
+@cli.command(cls=Verb)
+@click.argument("ticket")
+@click.option("--repo", required=True, metavar="PATH_OR_URL", help="The repository to change.")
+@click.option("--base", default="", metavar="BRANCH", help="The branch to start from. Default: the repository's own.")
+@click.option("--model", default="", metavar="PROVIDER:MODEL", help="The model to use. Default: PAWL_MODEL.")
+@click.option("--tape", type=click.Path(path_type=Path), help="Play this tape instead of asking a model.")
+@click.option("--budget", type=Dollars(), metavar="USD", help="The most the ticket may cost.")
+@click.option("--board", type=click.Path(path_type=Path), help="The board's folder. Default: PAWL_BOARD.")
+@click.option("--watch/--detach", default=None, help="Tell the story until it ends. Default: in a terminal.")
+@dry_run
+@click.pass_obj
+def run(console: Console, board: Path | None, watch: bool | None, **typed: Any) -> None:
+    """Start TICKET: a card on the board, or a Markdown file that is put there."""
+    from infra.commands import starting
+
+    request = starting.RunRequest(
+        ticket=typed["ticket"],
+        repository=typed["repo"],
+        base_branch=typed["base"],
+        model=typed["model"],
+        tape=typed["tape"],
+        usd=typed["budget"],
+        dry_run=typed["dry_run"],
+        watch=not console.as_json if watch is None else watch,
+    )
+    settings = _settings() if board is None else _settings(board=board)
+    asyncio.run(starting.run(console, settings, request))
+
+
+@cli.command("list", cls=Verb)
+@click.option("--waiting", is_flag=True, help="Only tickets that wait for a person.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.pass_obj
+def list_(console: Console, waiting: bool, limit: int) -> None:
+    """Show the tickets, the newest first, and the cards that were not started."""
+    from infra.commands import tickets
+
+    asyncio.run(tickets.list_all(console, _settings(), waiting=waiting, limit=limit))
+
+
+@cli.command(cls=Verb)
+@click.argument("ticket")
+@click.pass_obj
+def show(console: Console, ticket: str) -> None:
+    """Tell the story of TICKET so far: phases, gates, sessions, cost, pull request."""
+    from infra.commands import tickets
+
+    asyncio.run(tickets.show(console, _settings(), ticket))
+
+
+@cli.command(cls=Verb)
+@click.argument("session")
+@click.option("--from", "first", type=click.IntRange(0), default=0, metavar="TURN", help="The first turn.")
+@click.option("--to", "last", type=click.IntRange(0), metavar="TURN", help="The last turn.")
+@click.option(
+    "--kind", "kinds", multiple=True, help="prompt, steer, answer, intent, tool, state, turn; may be repeated."
+)
+@click.option("--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
+@click.pass_obj
+def events(console: Console, session: str, first: int, last: int | None, kinds: tuple[str, ...], follow: bool) -> None:
+    """Print the journal of SESSION, or of all sessions of a ticket."""
+    from infra.commands import records
+
+    wanted = records.Slice(session=session, first=first, last=last, kinds=kinds, follow=follow)
+    asyncio.run(records.events(console, _settings(), wanted))
+
+
+_ACTIONS = {
+    Action.APPROVE: "Approve the plan or the pull request that waits.",
+    Action.REQUEST_CHANGES: "Send the plan or the pull request back with your words.",
+    Action.REJECT: "Decline the ticket.",
+    Action.ANSWER: "Answer the agent's question.",
+    Action.STEER: "Tell the agent something; it reads it at its next turn.",
+    Action.PAUSE: "Start nothing new until resumed.",
+    Action.RESUME: "Go on after a pause, or try a blocked step again.",
+    Action.TOP_UP: "Raise the ticket's dollar ceiling.",
+    Action.TAKE_OVER: "Do it yourself: the agent stops, its work stays.",
+    Action.ABORT: "Stop and undo: the work is kept, the pull request closed, the card put back.",
+}
+_NEEDS_WORDS = (Action.REQUEST_CHANGES, Action.ANSWER, Action.STEER)
+
+
+def _add_action(action: Action, words: str) -> None:
+    """One command for one human action."""
+
+    def body(console: Console, ticket: str, dry_run: bool, **typed: Any) -> None:
+        from infra.commands import tickets
+
+        decision = Decision(
+            note=typed["note"], by=typed["by"], of=typed.get("of", ""), usd=typed.get("usd"), id=typed.get("id", "")
+        )
+        asyncio.run(tickets.decide(console, _settings(), ticket, action, decision, dry_run=dry_run))
+
+    params: list[click.Parameter] = [
+        click.Argument(["ticket"]),
+        click.Argument(["note"], required=action in _NEEDS_WORDS, default=None if action in _NEEDS_WORDS else ""),
+        click.Option(["--by"], default="", metavar="NAME", help="Who decides. Default: your user name."),
+        click.Option(["--dry-run"], is_flag=True, help="Say what would happen and change nothing."),
+    ]
+    if action is Action.APPROVE:
+        params.append(click.Option(["--of"], default="", metavar="HASH", help="Refuse when something else waits now."))
+    if action is Action.TOP_UP:
+        params.append(click.Option(["--usd"], type=Dollars(), required=True, help="By how many dollars it rises."))
+    if action is Action.STEER:
+        params.append(click.Option(["--id"], default="", help="Makes a repetition count once."))
+    cli.add_command(Verb(action.value, params=params, callback=click.pass_obj(body), help=words))
+
+
+for _action, _words in _ACTIONS.items():
+    _add_action(_action, _words)
+
+
+@cli.command(cls=Verb)
+@click.pass_obj
+def doctor(console: Console) -> None:
+    """Look at everything Pawl needs and name the fix for what is broken."""
+    from infra import doctor as the_doctor
+
+    asyncio.run(the_doctor.doctor(console, _settings()))
+
+
+@cli.command(cls=Verb)
+@click.pass_obj
+def server(console: Console) -> None:
+    """Run the Temporal server alone, in the foreground."""
+    from infra.commands import serving
+    from infra.stack import Part
+
+    asyncio.run(serving.up(console, _settings(), (Part.SERVER,)))
+
+
+@cli.command(cls=Verb)
+def gateway() -> None:
+    """Run the gateway alone, in the foreground."""
+    from infra.commands import serving
+    from infra.stack import Part
+
+    serving.become(_settings(), Part.GATEWAY)
+
+
+@cli.command(cls=Verb)
+def worker() -> None:
+    """Run one more worker, in the foreground."""
+    from infra.commands import serving
+    from infra.stack import Part
+
+    serving.become(_settings(), Part.WORKER)
+
+
+def main() -> NoReturn:
+    """Leave without the interpreter's shutdown, in which the Temporal SDK's threads may abort."""
+    exit_now(run_cli(cli, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
