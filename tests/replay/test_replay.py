@@ -1,0 +1,43 @@
+"""Every released flow replays its old histories: a change that breaks tickets in flight fails here.
+
+After a change that is meant to differ (behind `workflow.patched`), add a history for the new way and keep the old:
+`python -m tests.replay.record STORY`.
+"""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from infra.temporal import workflow_runner
+from tests.replay.stories import STORIES
+from workflows.session import Session
+from workflows.ticket import Ticket
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def replayer(*flows: type) -> Replayer:
+    return Replayer(workflows=flows, data_converter=pydantic_data_converter, workflow_runner=workflow_runner())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_kept_history_replays(path: Path) -> None:
+    history = WorkflowHistory.from_json(path.stem, path.read_text())
+    await replayer(Ticket, Session).replay_workflow(history)
+
+
+def test_every_story_has_a_history() -> None:
+    kept = {path.stem.partition(".")[0] for path in HISTORIES}
+    assert kept >= {story.__name__ for story in STORIES}
+
+
+async def test_a_flow_that_takes_another_way_is_caught() -> None:
+    path = next(path for path in HISTORIES if path.stem == "merged")
+    history = WorkflowHistory.from_json("merged", path.read_text())
+    events = [event for event in history.events if not event.HasField("activity_task_scheduled_event_attributes")]
+    broken = WorkflowHistory("merged", events)
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism|history"):
+        await replayer(Ticket, Session).replay_workflow(broken)

@@ -1,0 +1,130 @@
+"""The composition root: settings -> adapters -> a worker. The only place that knows everyone."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+from activities.context.repository import RepositoryContext
+from activities.notify.console import ConsoleNotify
+from temporalio.client import Client, Plugin
+from temporalio.worker import Worker
+
+from activities.agent.builtin import BuiltinAgent
+from activities.forge.bare_git import BareGitForge
+from activities.git import TrustedClones
+from activities.interceptor import StepInterceptor
+from activities.journal.sql import SqlJournal
+from activities.model.gateway import GatewayModel, GatewayRuns
+from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.sandbox.mounts import parse_mounts
+from activities.sandbox.probe import probe
+from activities.tracker.board import BoardTracker
+from activities.workspace.checkouts import SandboxCheckouts
+from activities.workspace.sandboxed import SandboxWorkspace
+from infra import telemetry
+from infra.card_moves import obey_the_board
+from infra.exits import PawlError
+from infra.journal import JournalStore
+from infra.secrets import gateway_secret
+from infra.settings import Settings
+from infra.temporal import connect, exit_now, workflow_runner
+from workflows import names
+from workflows.ports import Port
+from workflows.session import Session
+from workflows.ticket import Ticket
+
+FLOWS = [Ticket, Session]
+
+
+def local_sandbox(settings: Settings) -> BubblewrapSandbox:
+    return BubblewrapSandbox(settings.home / "sandboxes", parse_mounts(settings.sandbox_mounts), settings.sandbox_path)
+
+
+@asynccontextmanager
+async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
+    """Every capability of this machine's Pawl, with the local adapters."""
+    home, secret = settings.home, gateway_secret(settings)
+    journal = SqlJournal(
+        JournalStore(settings.database("journal", settings.journal_url), settings.objects_url or home / "objects")
+    )
+    clones = TrustedClones(home / "clones")
+    sandbox = local_sandbox(settings)
+    checkouts = SandboxCheckouts(sandbox, clones, journal)
+    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=30) as gateway:
+        agent = BuiltinAgent(
+            journal, checkouts, GatewayRuns(gateway, secret), settings.gateway_url, destroy=sandbox.destroy
+        )
+        try:
+            yield [
+                BoardTracker(settings.board_folder),
+                BareGitForge(settings.forge_folder, clones, journal),
+                RepositoryContext(clones, journal),
+                GatewayModel(gateway, secret),
+                SandboxWorkspace(sandbox, checkouts, journal),
+                agent,
+                ConsoleNotify(home / "notes.log"),
+            ]
+        finally:
+            await agent.close()
+
+
+def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
+    """A worker for every flow and every port, tuned as measured: a killed one is missed within two seconds, a told one
+    finishes what it is doing."""
+    return Worker(
+        client,
+        task_queue=names.WORK,
+        workflows=FLOWS,
+        activities=[method for port in adapters for method in port.activities()],
+        workflow_runner=workflow_runner(),
+        interceptors=[StepInterceptor()],
+        max_cached_workflows=settings.cached_workflows,
+        max_concurrent_activities=settings.activity_slots,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
+    )
+
+
+async def run(settings: Settings, plugins: Sequence[Plugin]) -> None:
+    """Work until told to stop, then finish the running steps."""
+    client = await connect(settings, plugins=plugins)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with ports(settings) as adapters, worker(client, settings, adapters):
+        watching = asyncio.create_task(obey_the_board(client, settings.board_folder))
+        print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
+        await stopping.wait()
+        watching.cancel()
+
+
+async def check_sandbox(settings: Settings) -> int:
+    """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
+    found = await probe(local_sandbox(settings))
+    print(found.model_dump_json())
+    return 0 if found.ok else 1
+
+
+def main() -> int:
+    settings = Settings()
+    telemetry.log_to_stderr()
+    tracing = telemetry.set_up("pawl-worker")
+    try:
+        if "--check-sandbox" in sys.argv[1:]:
+            return asyncio.run(check_sandbox(settings))
+        asyncio.run(run(settings, tracing.plugins))
+    except PawlError as problem:
+        print(problem, file=sys.stderr)
+        return problem.exit
+    finally:
+        tracing.shut_down()
+    return 0
+
+
+if __name__ == "__main__":
+    exit_now(main())
