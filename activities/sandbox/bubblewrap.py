@@ -80,7 +80,7 @@ class BubblewrapSandbox(Sandbox):
 
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
         require_sane(command)
-        bwrap = self._bwrap()
+        bwrap = _bwrap()
 
         def launch(about: About) -> None:
             folder = folders.job_folder(self._folder(ref), job)
@@ -125,6 +125,7 @@ class BubblewrapSandbox(Sandbox):
 
     async def prove(self) -> None:
         """Run a real sandbox once. Raises Refused, with the exact fix, where none can run."""
+        _bwrap()
         mounts.require_sources(self._mounts)
         spec = SandboxSpec(key=f"proof-{secrets.token_hex(8)}")
         about = await asyncio.to_thread(folders.make, self._root, spec)
@@ -159,8 +160,9 @@ class BubblewrapSandbox(Sandbox):
         if self._cgroups:
             self._cgroups.remove(instance)
 
-    def _bwrap(self) -> str:
-        found = shutil.which("bwrap")
-        if found is None:
-            raise Refused(MISSING, INSTALL)
-        return found
+
+def _bwrap() -> str:
+    found = shutil.which("bwrap")
+    if found is None:
+        raise Refused(MISSING, INSTALL)
+    return found

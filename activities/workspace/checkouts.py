@@ -1,0 +1,77 @@
+"""Opening checkouts: attach to the living sandbox of the key, or make one from base commit and kept state."""
+
+import hashlib
+import re
+
+from activities.git import TrustedClones
+from activities.workspace import places
+from activities.workspace.checkout import SandboxCheckout, git_job, put_base, succeeded
+from activities.workspace.text import readable
+from workflows.domain.session import WorkspaceOrder
+from workflows.ports.journal import Journal
+from workflows.ports.sandbox import BadSpec, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
+from workflows.ports.workspace import Checkout, Checkouts
+
+_SET_UP = "set-up"
+_ATTEMPTS = 3
+_LONGEST_COMMAND = 7_200
+"""The sandbox's own ceiling; the order's limit is for the agent's commands and is applied to each."""
+
+
+class SandboxCheckouts(Checkouts):
+    """Checkouts in the sandboxes of any provider."""
+
+    def __init__(self, sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> None:
+        self._sandbox, self._clones, self._journal = sandbox, clones, journal
+
+    async def open(self, order: WorkspaceOrder) -> Checkout:
+        """A checkout is ready when the sandbox's set-up job has succeeded: the provider keeps that, out of the
+        agent's reach. Whatever a crash left of the set-up is found by its job id, or made again from scratch."""
+        said = ""
+        for _ in range(_ATTEMPTS):
+            ref = await self._sandbox.ensure(_spec(order))
+            checkout = SandboxCheckout(self._sandbox, ref, order, self._clones, self._journal)
+            try:
+                said = await self._set_up(checkout, ref, order)
+            except Gone as error:
+                said = str(error)
+            if not said:
+                return checkout
+            await self._sandbox.destroy(ref.key)
+        raise Transient(f"The checkout in {order.key} could not be set up: {said}")
+
+    async def _set_up(self, checkout: SandboxCheckout, ref: SandboxRef, order: WorkspaceOrder) -> str:
+        """Set the checkout up unless that was done. What went wrong, or nothing."""
+        if not await self._was_started(ref):
+            await put_base(self._sandbox, ref, order, self._clones)
+            if order.state:
+                await self._sandbox.write(ref, places.STATE_BUNDLE, await self._state(order.state))
+        repository = order.repository
+        view = await checkout.job(_SET_UP, git_job(places.SET_UP, repository.base_sha, repository.base_branch))
+        return "" if succeeded(view) else f"{view.reason} {view.code}: {readable(view.err)}"
+
+    async def _state(self, state: str) -> bytes:
+        try:
+            return await self._journal.load(state)
+        except KeyError as error:
+            raise Denied(f"The journal has lost the workspace state {state}.") from error
+
+    async def _was_started(self, ref: SandboxRef) -> bool:
+        try:
+            await self._sandbox.poll(ref, _SET_UP)
+        except BadSpec:
+            return False
+        return True
+
+
+def sandbox_key(key: str) -> str:
+    """A sandbox key for any text: the text itself where it can be one, else a readable part and a digest."""
+    if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}", key):
+        return key
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', key)[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _spec(order: WorkspaceOrder) -> SandboxSpec:
+    limits = order.limits.model_copy(update={"seconds": _LONGEST_COMMAND})
+    labels = {"owner": "pawl", "repository": order.repository.name}
+    return SandboxSpec(key=sandbox_key(order.key), limits=limits, labels=labels)

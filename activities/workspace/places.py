@@ -1,0 +1,112 @@
+"""Where a checkout lives inside a sandbox, and the shell scripts that make it and take work out of it.
+
+There are two git folders. `/work/repo/.git` is the agent's: it may commit, rebase or delete it. `/work/.pawl/git` is
+ours: it knows the base commit, shares nothing but hard links with the other, and is what work is measured with. The
+agent's code could reach it too, having the same uid; when it is damaged it is made again from the base bundle, so the
+files are never lost with it. Nothing here runs git on the host.
+"""
+
+ROOT = "/work/repo"
+_PAWL = "/work/.pawl"
+BASE_BUNDLE = f"{_PAWL}/base.bundle"
+STATE_BUNDLE = f"{_PAWL}/state.bundle"
+OUT = f"{_PAWL}/out"
+EXCLUDE = f"{_PAWL}/exclude"
+EXCLUDED = """\
+__pycache__/
+*.pyc
+.pytest_cache/
+.mypy_cache/
+.ruff_cache/
+.tox/
+.venv/
+venv/
+node_modules/
+"""
+"""What tools leave behind and no change should carry, for repositories whose .gitignore forgets it."""
+
+ENVIRONMENT = {
+    "GIT_DIR": f"{_PAWL}/git",
+    "GIT_WORK_TREE": ROOT,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_COUNT": "4",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": "/dev/null",
+    "GIT_CONFIG_KEY_1": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_1": "false",
+    "GIT_CONFIG_KEY_2": "gc.auto",
+    "GIT_CONFIG_VALUE_2": "0",
+    "GIT_CONFIG_KEY_3": "advice.addEmbeddedRepo",
+    "GIT_CONFIG_VALUE_3": "false",
+    "GIT_AUTHOR_NAME": "Pawl",
+    "GIT_AUTHOR_EMAIL": "pawl@localhost",
+    "GIT_AUTHOR_DATE": "@946684800 +0000",
+    "GIT_COMMITTER_NAME": "Pawl",
+    "GIT_COMMITTER_EMAIL": "pawl@localhost",
+    "GIT_COMMITTER_DATE": "@946684800 +0000",
+    "HOME": "/tmp",  # noqa: S108 - inside the sandbox
+}
+"""Name and date are constant, so that the same files make the same commit."""
+
+MEASURE = f"""
+set -eu
+rm -rf "$GIT_DIR"
+git init -q
+cp {EXCLUDE} "$GIT_DIR/info/exclude"
+git fetch -q {BASE_BUNDLE} "refs/heads/$2:refs/pawl/base"
+git read-tree "$1"
+"""
+"""Make our git folder. Arguments: base commit, base branch."""
+
+SET_UP = f"""
+rm -rf {ROOT}
+{MEASURE}
+tree=$1
+if [ -e {STATE_BUNDLE} ]; then
+    git fetch -q {STATE_BUNDLE} refs/pawl/state:refs/pawl/state
+    tree=refs/pawl/state
+fi
+mkdir {ROOT}
+rm "$GIT_DIR/index"
+git read-tree --reset -u "$tree"
+
+theirs() {{ env -u GIT_WORK_TREE GIT_DIR={ROOT}/.git git "$@"; }}
+theirs init -q {ROOT}
+cp -al "$GIT_DIR/objects/." {ROOT}/.git/objects/
+cp {EXCLUDE} {ROOT}/.git/info/exclude
+theirs config user.name "Pawl"
+theirs config user.email "pawl@localhost"
+theirs update-ref "refs/heads/$2" "$1"
+theirs symbolic-ref HEAD "refs/heads/$2"
+cd {ROOT}
+GIT_DIR={ROOT}/.git git read-tree "$1"
+GIT_DIR={ROOT}/.git git update-index -q --refresh || true
+rm -f {BASE_BUNDLE} {STATE_BUNDLE}
+"""
+"""Make the checkout: files of the state (else the base), HEAD and index at the base, so that the work shows as a diff.
+Arguments: base commit, base branch."""
+
+KEEP = f"""
+set -eu
+rm -rf {OUT}
+mkdir -p {OUT} {ROOT}
+cd {ROOT}
+cp "$GIT_DIR/index" {OUT}/index
+export GIT_INDEX_FILE={OUT}/index
+said=$(git add -A . 2>&1) || said="Permission denied"
+case $said in *"Permission denied"*) chmod -R u+rwX . && git add -A . ;; esac
+tree=$(git write-tree)
+mv {OUT}/index "$GIT_DIR/index"
+[ "$tree" != "$(git rev-parse "$1^{{tree}}")" ] || exit 0
+commit=$(echo 'Workspace state' | git commit-tree "$tree" -p "$1")
+{{
+    printf '# v2 git bundle\\n-%s base\\n%s refs/pawl/state\\n\\n' "$1" "$commit"
+    printf '%s\\n^%s\\n' "$commit" "$1" |
+        git pack-objects -q --revs --thin --stdout --delta-base-offset --threads=1 --no-reuse-delta --no-reuse-object
+}} > "{OUT}/$2"
+echo "$commit"
+"""
+"""Write the files as they are to a bundle and print its commit; print nothing when they equal the base. A bundle by
+hand, because `git bundle` reuses what happens to be packed, and the same files must give the same bytes.
+Arguments: base commit, file name."""

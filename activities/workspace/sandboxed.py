@@ -1,0 +1,104 @@
+"""The workspace port over sandboxes: preparing, checking and destroying checkouts."""
+
+import asyncio
+
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.workspace.checkouts import sandbox_key
+from activities.workspace.errors import told
+from workflows.domain.change import Check, CheckReport, CheckResult
+from workflows.domain.fingerprint import fingerprint
+from workflows.domain.policy import SandboxLimits
+from workflows.domain.session import WorkspaceOrder
+from workflows.ports.journal import Journal
+from workflows.ports.sandbox import ExitReason, Gone, Sandbox
+from workflows.ports.workspace import Checkouts, DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace
+
+_ATTEMPTS = 3
+_RESULTS = TypeAdapter(tuple[CheckResult, ...])
+
+
+class SandboxWorkspace(Workspace):
+    """Checks run in a sandbox of their own that no agent has touched, and that is gone when they end."""
+
+    def __init__(self, sandbox: Sandbox, checkouts: Checkouts, journal: Journal) -> None:
+        self._sandbox, self._checkouts, self._journal = sandbox, checkouts, journal
+
+    @activity.defn
+    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+        with told():
+            await self._checkouts.open(request.workspace)
+
+    @activity.defn
+    async def run_checks(self, request: RunChecks) -> CheckReport:
+        key = f"{request.key}.checks"
+        longest = max((check.timeout_seconds for check in request.checks), default=1)
+        limits = request.workspace.limits.model_copy(update={"seconds": longest})  # each check brings its own
+        order = request.workspace.model_copy(update={"key": key, "limits": limits})
+        with told():
+            try:
+                results = await self._results(order, request.checks)
+            except asyncio.CancelledError:
+                if _is_given_up():
+                    await asyncio.shield(self._sandbox.destroy(sandbox_key(key)))
+                raise
+            report = await self._report(results)
+            await self._sandbox.destroy(sandbox_key(key))
+        return report
+
+    @activity.defn
+    async def destroy_workspace(self, request: DestroyWorkspace) -> None:
+        with told():
+            await self._sandbox.destroy(sandbox_key(request.key))
+
+    async def _results(self, order: WorkspaceOrder, checks: tuple[Check, ...]) -> list[CheckResult]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                checkout = await self._checkouts.open(order)
+                return [
+                    _result(check, await checkout.run(f"check-{n}", check.run, check.timeout_seconds), order.limits)
+                    for n, check in enumerate(checks, start=1)
+                ]
+            except Gone:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    async def _report(self, results: list[CheckResult]) -> CheckReport:
+        failed = [result for result in results if not result.ok]
+        done = f"all {len(results)} checks passed" if len(results) != 1 else f"{results[0].name}: passed"
+        return CheckReport(
+            ok=not failed,
+            summary="; ".join(f"{result.name}: {result.reason}" for result in failed) or done,
+            log=await self._journal.keep(_RESULTS.dump_json(tuple(results))),
+            fingerprint=fingerprint("\n".join(f"{r.name}: {r.reason}\n{r.output}" for r in failed)) if failed else "",
+        )
+
+
+def _result(check: Check, ran: Ran, limits: SandboxLimits) -> CheckResult:
+    return CheckResult(name=check.name, ok=ran.ok, reason=_reason(check, ran, limits), output=ran.output)
+
+
+def _reason(check: Check, ran: Ran, limits: SandboxLimits) -> str:
+    match ran.reason:
+        case ExitReason.EXITED:
+            return f"exited {ran.code}"
+        case ExitReason.SIGNALLED:
+            return f"ended by signal {ran.code}"
+        case ExitReason.TIMEOUT:
+            return f"timed out after {check.timeout_seconds} s"
+        case ExitReason.OOM:
+            return f"needed more than {limits.memory_mb} MB of memory"
+        case ExitReason.DISK:
+            return f"needed more than {limits.disk_mb} MB of disk"
+        case ExitReason.KILLED | ExitReason.GONE:
+            return "was killed"
+
+
+def _is_given_up() -> bool:
+    """Whether nobody waits for the checks any more. When only this worker ends, the next one goes on with them."""
+    if not activity.in_activity():
+        return True
+    details = activity.cancellation_details()
+    return details is not None and (details.cancel_requested or details.not_found)
