@@ -1,0 +1,1 @@
+"""Where the repository's policy and guide come from."""

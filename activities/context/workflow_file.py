@@ -1,0 +1,141 @@
+"""WORKFLOW.md: policy under `pawl:` in its front matter, words for the agents below it."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.pages import BadPage, FrontMatter, Page
+from workflows.domain.policy import Policy
+
+NAME = "WORKFLOW.md"
+_OURS = "pawl"
+_NOT_SETTABLE = frozenset({"source"})
+_MOST_NAME_CHARS = 60
+_PLAIN_WORDS = {
+    "tuple_type": "Write a list: one `- ...` line each.",
+    "model_type": "Write `key: value` lines below it.",
+    "dict_type": "Write `key: value` lines below it.",
+    "missing": "It is missing. Write it.",
+}
+
+
+class BadWorkflowFile(Exception):
+    """Everything that is wrong with the file, a line each, with the line in the file and the key."""
+
+
+class WorkflowFile(NamedTuple):
+    policy: Policy
+    prompt: str
+    """The text below the front matter."""
+
+
+class _Problem(NamedTuple):
+    path: tuple[str | int, ...]
+    says: str
+
+
+def read_workflow_file(data: bytes) -> WorkflowFile:
+    """Keys beside `pawl` belong to other programs and are left alone. Raises BadWorkflowFile, naming every problem."""
+    try:
+        page = Page.parse(data)
+        values = page.head.values()
+    except BadPage as error:
+        raise BadWorkflowFile(f"{NAME} line {error.line}: {error.cause}") from error
+    ours = values.get(_OURS)
+    problems = list(_strange_top_keys(values))
+    settings = _with_named_checks(cast("dict[str, object]", ours)) if isinstance(ours, dict) else {}
+    if ours is not None and not isinstance(ours, dict):
+        problems.append(_Problem((_OURS,), _PLAIN_WORDS["model_type"]))
+    problems += _unknown_keys(Policy, settings, (_OURS,))
+    problems += _repeated_checks(settings.get("checks"))
+    try:
+        policy = Policy.model_validate({key: value for key, value in settings.items() if key not in _NOT_SETTABLE})
+    except ValidationError as error:
+        problems += [_Problem((_OURS, *detail["loc"]), _in_plain_words(detail)) for detail in error.errors()]
+        policy = Policy()
+    if problems:
+        raise BadWorkflowFile(_told(problems, page.head))
+    return WorkflowFile(policy, page.text.strip())
+
+
+def _with_named_checks(settings: dict[str, object]) -> dict[str, object]:
+    """A check may be written as its command alone, which then is its name, too."""
+    checks = settings.get("checks")
+    if isinstance(checks, str):
+        checks = [checks]
+    if not isinstance(checks, list):
+        return settings
+    return settings | {"checks": [_named(check) for check in cast("list[object]", checks)]}
+
+
+def _named(check: object) -> object:
+    if isinstance(check, str):
+        check = {"run": check}
+    if not isinstance(check, dict):
+        return check
+    given = cast("dict[str, object]", check)
+    run = given.get("run")
+    if "name" in given or not isinstance(run, str):
+        return given
+    return {"name": run if len(run) <= _MOST_NAME_CHARS else f"{run[: _MOST_NAME_CHARS - 3]}...", **given}
+
+
+def _strange_top_keys(values: Mapping[str, object]) -> Iterator[_Problem]:
+    for key in values:
+        if key != _OURS and key.strip().lower() == _OURS:
+            yield _Problem((key,), f"Write {_OURS}, not {key}.")
+
+
+def _unknown_keys(model: type[BaseModel], value: object, at: tuple[str | int, ...]) -> Iterator[_Problem]:
+    """Keys below `pawl` that mean nothing: most are spelling mistakes, and a ceiling that is misspelled is none."""
+    if not isinstance(value, dict):
+        return
+    known = [name for name in model.model_fields if name not in _NOT_SETTABLE]
+    for key, inner in cast("dict[str, object]", value).items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+            yield _Problem((*at, key), f"There is no such key. {meant}")
+            continue
+        annotation: Any = model.model_fields[key].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _unknown_keys(annotation, inner, (*at, key))
+        elif isinstance(inner, list) and _item_model(annotation):
+            for number, item in enumerate(cast("list[object]", inner)):
+                yield from _unknown_keys(_item_model(annotation) or model, item, (*at, key, number))
+
+
+def _item_model(annotation: Any) -> type[BaseModel] | None:
+    items = [arg for arg in get_args(annotation) if isinstance(arg, type) and issubclass(arg, BaseModel)]
+    return items[0] if items else None
+
+
+def _repeated_checks(checks: object) -> Iterator[_Problem]:
+    seen: set[object] = set()
+    for number, check in enumerate(cast("list[object]", checks) if isinstance(checks, list) else []):
+        given = cast("dict[str, object]", check) if isinstance(check, dict) else {}
+        if isinstance(given.get("run"), str) and not str(given["run"]).strip():
+            yield _Problem((_OURS, "checks", number, "run"), "It is empty. Write a command.")
+        name = given.get("name")
+        if isinstance(name, str) and name in seen:
+            yield _Problem((_OURS, "checks", number, "name"), f"Another check is named {name}. Give it its own name.")
+        seen.add(name if isinstance(name, str) else None)
+
+
+def _in_plain_words(detail: ErrorDetails) -> str:
+    if detail["type"] in _PLAIN_WORDS:
+        return _PLAIN_WORDS[detail["type"]]
+    given = str(detail["input"])
+    return f"{detail['msg']}, not {given[:40]!r}."
+
+
+def _told(problems: Sequence[_Problem], head: FrontMatter) -> str:
+    placed = sorted((head.line(problem.path), _key(problem.path), problem.says) for problem in problems)
+    return "\n".join(f"{NAME} line {line}, key {key}: {says}" for line, key, says in placed)
+
+
+def _key(path: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -1,0 +1,136 @@
+"""WORKFLOW.md: what it may say, and what it says to people when it is wrong."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.context.workflow_file import BadWorkflowFile, read_workflow_file
+from workflows.domain.change import Check
+from workflows.domain.policy import Policy
+
+SYMPHONY = b"""---
+tracker:
+  kind: linear
+  api_key: $LINEAR_API_KEY
+polling: {interval_ms: 30000}
+agent:
+  max_turns: 20
+pawl:
+  budget:
+    usd: 2.5        # per ticket
+    strikes: 3
+  models:
+    reviewer: openai:gpt-5
+  checks:
+    - python3 -m pytest -q
+    - name: lint
+      run: ruff check .
+      timeout_seconds: 60
+---
+
+You work on {{ issue.identifier }}.
+"""
+
+
+def test_a_symphony_file_with_our_keys() -> None:
+    policy, prompt = read_workflow_file(SYMPHONY)
+    assert (policy.budget.usd, policy.budget.strikes, policy.budget.review_rounds) == (Decimal("2.5"), 3, 3)
+    assert policy.models.reviewer == "openai:gpt-5"
+    assert policy.checks == (
+        Check(name="python3 -m pytest -q", run="python3 -m pytest -q"),
+        Check(name="lint", run="ruff check .", timeout_seconds=60),
+    )
+    assert prompt == "You work on {{ issue.identifier }}."
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("", ""),
+        ("Only words.\n", "Only words."),
+        ("---\n---\nWords.", "Words."),
+        ("---\ntracker: {kind: linear}\n---\nWords.", "Words."),
+        ("---\npawl:\n---\nWords.", "Words."),
+        ("---\r\npawl: {}\r\n---\r\nTwo\r\nlines.\r\n", "Two\nlines."),
+        ("Words\n---\nwith a rule", "Words\n---\nwith a rule"),
+    ],
+)
+def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
+    assert read_workflow_file(text.encode()) == (Policy(), prompt)
+
+
+@pytest.mark.parametrize(
+    ("head", "complaints"),
+    [
+        ("pawl:\n  budget:\n    usd: -1", ["line 4, key pawl.budget.usd: Input should be greater than or equal to 0"]),
+        (
+            "pawl:\n  budget:\n    usd: five",
+            ["line 4, key pawl.budget.usd: Input should be a valid decimal"],
+        ),
+        ("pawl:\n  budget:\n    usd: .nan", ["line 4, key pawl.budget.usd: Input should be a finite number"]),
+        (
+            "pawl:\n  budget:\n    dollars: 1",
+            ["line 4, key pawl.budget.dollars: There is no such key. Known"],
+        ),
+        ("pawl:\n  budgets:\n    usd: 1", ["line 3, key pawl.budgets: There is no such key. Did you mean budget?"]),
+        ("pawl:\n  source: x", ["line 3, key pawl.source: There is no such key."]),
+        ("pawl: [1]", ["line 2, key pawl: Write `key: value` lines below it."]),
+        ("pawl:\n  budget: 5", ["line 3, key pawl.budget: Write `key: value` lines below it."]),
+        ("pawl:\n  checks:\n    a: b", ["line 3, key pawl.checks: Write a list"]),
+        ("pawl:\n  checks:\n    - run: ' '", ["line 4, key pawl.checks[0].run: It is empty. Write a command."]),
+        ("pawl:\n  checks:\n    - name: a", ["line 4, key pawl.checks[0].run: It is missing. Write it."]),
+        ("pawl:\n  checks: [a, a]", ["line 3, key pawl.checks[1].name: Another check is named a."]),
+        (
+            "pawl:\n  checks:\n    - name: a\n      run: b\n      timeout: 5",
+            ["line 6, key pawl.checks[0].timeout: There is no such key. Did you mean timeout_seconds?"],
+        ),
+        (
+            "pawl:\n  branch_prefix: 'a b'\n  budget:\n    strikes: 0\n    usd: x\n  modles: {}",
+            [
+                "line 3, key pawl.branch_prefix: String should match pattern",
+                "line 5, key pawl.budget.strikes: Input should be greater than or equal to 1, not '0'",
+                "line 6, key pawl.budget.usd: ",
+                "line 7, key pawl.modles: There is no such key. Did you mean models?",
+            ],
+        ),
+        ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
+        ("- a", ["line 2: The front matter must be `key: value` lines."]),
+        ("a: 1\npawl: {b: [", ["line 4: This is not YAML"]),
+        ("a: 1\na: 2", ["line 3: This is not YAML: "]),
+        ("pawl: &x\n  budget: *x", ["line 3, key pawl.budget: "]),
+    ],
+)
+def test_every_mistake_is_named_with_line_and_key(head: str, complaints: list[str]) -> None:
+    with pytest.raises(BadWorkflowFile) as caught:
+        read_workflow_file(f"---\n{head}\n---\nWords.".encode())
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(complaints), lines
+    for line, complaint in zip(lines, complaints, strict=True):
+        assert line.startswith(f"WORKFLOW.md {complaint}"), line
+
+
+def test_a_head_that_is_never_closed() -> None:
+    with pytest.raises(BadWorkflowFile, match=r"WORKFLOW\.md line 1: The front matter is never closed"):
+        read_workflow_file(b"---\npawl: {}\n")
+
+
+def test_aliases_that_unfold_into_billions_are_refused_at_once() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(BadWorkflowFile, match="Use fewer aliases"):
+        read_workflow_file("\n".join(["---", *lines, "---"]).encode())
+
+
+yaml_ish = st.text(st.sampled_from("abpawl:-[]{}&*!|>'\"#, \n\t0.~budgetusd"), max_size=60)
+
+
+@given(head=yaml_ish, body=st.text(max_size=40))
+def test_whatever_people_write_is_read_or_explained(head: str, body: str) -> None:
+    text = f"---\n{head}\n---\n{body}"
+    try:
+        said = f"read with {read_workflow_file(text.encode(errors='ignore')).policy.budget.strikes} strikes"
+    except BadWorkflowFile as error:
+        said = str(error)
+    assert said.startswith(("WORKFLOW.md line ", "read with 5 strikes"))
