@@ -110,4 +110,4 @@ def _unfit(response: httpx.Response) -> ApplicationError | None:
         return None
     said = cast("dict[str, str]", response.json())
     failure = _UNFIT.get(said.get("type", ""))
-    return failure and errors.stop(failure, said.get("message", ""))
+    return errors.stop(failure, said.get("message", "")) if failure else None

@@ -1,7 +1,7 @@
 """The gateway's routes: model calls for sessions, accounts and runs for the worker."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -49,8 +49,8 @@ class ModelRoutes:
         return Response(await flight.whole(), flight.status, headers)
 
 
-def create_app(calls: Calls, admin: Admin, secret: str) -> Starlette:
-    """The ASGI app. On shutdown it waits for the calls in flight, then closes the ledger's thread."""
+def create_app(calls: Calls, admin: Admin, secret: str, close: Callable[[], Awaitable[None]]) -> Starlette:
+    """The ASGI app. On shutdown it waits for the calls in flight, then closes what it was built on."""
 
     async def health(_request: Request) -> Response:
         return JSONResponse(
@@ -66,6 +66,7 @@ def create_app(calls: Calls, admin: Admin, secret: str) -> Starlette:
         with suppress(asyncio.CancelledError):
             await beating
         calls.close()
+        await close()
 
     routes = [Route("/health", health), *ModelRoutes(calls, secret).routes(), *admin.routes()]
     return Starlette(routes=routes, lifespan=lifespan)

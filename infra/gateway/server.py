@@ -42,9 +42,15 @@ def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
         _LOG.warning("%d calls were in flight when the gateway died; each is charged at its worst case.", lost)
     prices = PriceList(own.prices)
     meter, tapes, vendors = Meter(prices), Tapes(objects, prices), providers(own)
-    calls = Calls(ledger, Upstream(_client(own), meter, own), vendors, tapes, meter)
+    http = _client(own)
+    calls = Calls(ledger, Upstream(http, meter, own), vendors, tapes, meter)
     secret = gateway_secret(settings)
-    return create_app(calls, Admin(calls, Accounts(engine), vendors, prices, tapes, secret), secret)
+
+    async def close() -> None:
+        await http.aclose()
+        engine.dispose()
+
+    return create_app(calls, Admin(calls, Accounts(engine), vendors, prices, tapes, secret), secret, close)
 
 
 def serve(settings: Settings, own: GatewaySettings) -> None:
