@@ -96,7 +96,7 @@ install_dependencies() { # PYTHON
     [ -x $venv/bin/python ] && $venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         $uv_home/bin/uv venv --quiet --no-config --clear --python "$1" $venv
     say "Installing the dependencies, each checked against its hash"
-    $uv_home/bin/uv pip sync --python $venv/bin/python --require-hashes requirements.lock
+    $uv_home/bin/uv pip sync --python $venv/bin/python --require-hashes --compile-bytecode requirements.lock
     $uv_home/bin/uv pip install --python $venv/bin/python --quiet --no-deps --no-build-isolation --editable .
 }
 
