@@ -39,7 +39,7 @@ def fetch_missing(pins: Iterable[Pin], folder: Path, say: Callable[[str], None])
     missing = [pin for pin in pins if not _is_there(pin, folder)]
     if not missing:
         return
-    say(f"Fetching {', '.join(f'{pin.package} {pin.version}' for pin in missing)} from the package index")
+    say(f"Fetching from the package index: {', '.join(f'{pin.package} {pin.version}' for pin in missing)}")
     index = _index()
     addresses = _addresses(missing, index)
     with httpx.Client(verify=_certificates(index), timeout=_FILE_SECONDS, follow_redirects=True) as web:

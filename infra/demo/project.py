@@ -5,14 +5,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from infra.demo.fetch import Pin, fetch_missing
 from workflows.domain.model import Record
 
 PACKAGES_INSIDE = "/opt/python-packages"
-"""Where the sandbox shows the library's dependency; WORKFLOW.md names it too."""
+"""Where the sandbox shows what the library and its tests import; WORKFLOW.md names it too."""
 KEPT = ("downloads", "python-packages")
 """What in the demo's home outlives a run."""
 
@@ -22,12 +22,46 @@ LIBRARY = Pin(
     file="python_slugify-9.1.0.tar.gz",
     sha256="3f02e8a0639c61e37eca5a783aae09112796d15d331ee3d5372241b61ee05f1c",
 )
-DEPENDENCY = Pin(
-    package="text-unidecode",
-    version="1.3",
-    file="text_unidecode-1.3-py2.py3-none-any.whl",
-    sha256="1311f10e8b895935241623731c2ba64f4c455287888b18189350b67134a822e8",
+PACKAGES = (
+    Pin(
+        package="text-unidecode",
+        version="1.3",
+        file="text_unidecode-1.3-py2.py3-none-any.whl",
+        sha256="1311f10e8b895935241623731c2ba64f4c455287888b18189350b67134a822e8",
+    ),
+    Pin(
+        package="pytest",
+        version="9.2.0",
+        file="pytest-9.2.0-py3-none-any.whl",
+        sha256="07acdcf88ec174f907dc01af70bf52d49b014bbab03faeeade31c96b18c2e588",
+    ),
+    Pin(
+        package="iniconfig",
+        version="2.3.1",
+        file="iniconfig-2.3.1-py3-none-any.whl",
+        sha256="9121e2c1fdb355232495be3194c8dfe87ccc2d5dee45947b78e68f499790d7a7",
+    ),
+    Pin(
+        package="packaging",
+        version="26.3",
+        file="packaging-26.3-py3-none-any.whl",
+        sha256="d7193f7c8e4e93f444fde0262bf90af30e16fa0ad0ad44cb553c87339b23cd1c",
+    ),
+    Pin(
+        package="pluggy",
+        version="1.7.0",
+        file="pluggy-1.7.0-py3-none-any.whl",
+        sha256="7dd7b0d8832ba3cb632c306926ded123429211b83641b35dc5c41ad2d34f9bec",
+    ),
+    Pin(
+        package="pygments",
+        version="2.21.0",
+        file="pygments-2.21.0-py3-none-any.whl",
+        sha256="2363c69b61c4a97c838da3b130dcd6468f4848992b21a82f2a63ec34377137d9",
+    ),
 )
+"""What the library and its test suite import, all of it plain Python."""
+
 _HERE = Path(__file__).parent
 _DATE = "2026-11-21T00:00:00Z"
 
@@ -36,7 +70,7 @@ class Project(Record):
     repository: Path
     """A git repository: the release as one commit, the demo's WORKFLOW.md as a second one."""
     packages: Path
-    """Folder with the library's dependency, to be shown in the sandbox."""
+    """Folder with what the library and its tests import, to be shown in the sandbox."""
     python: Path | None
     """The Python installation the sandbox needs besides the system's; None when the system's own will do."""
 
@@ -59,9 +93,9 @@ def prepare(home: Path, say: Callable[[str], None] = lambda _: None) -> Project:
     """
     downloads, packages, repository = home / "downloads", home / "python-packages", home / "python-slugify"
     downloads.mkdir(parents=True, exist_ok=True)
-    fetch_missing((LIBRARY, DEPENDENCY), downloads, say)
-    if not packages.is_dir():  # a pure Python wheel is installed by unpacking it
-        _appear(packages, lambda folder: shutil.unpack_archive(downloads / DEPENDENCY.file, folder, "zip"))
+    fetch_missing((LIBRARY, *PACKAGES), downloads, say)
+    if not packages.is_dir():
+        _appear(packages, lambda folder: _unpack([downloads / pin.file for pin in PACKAGES], folder))
     shutil.rmtree(repository, ignore_errors=True)
     _appear(repository, lambda folder: _commit(downloads / LIBRARY.file, folder))
     return Project(repository=repository, packages=packages, python=_python_for_sandbox())
@@ -74,6 +108,12 @@ def _appear(folder: Path, fill: Callable[[Path], None]) -> None:
     part.mkdir()
     fill(part)
     part.replace(folder)
+
+
+def _unpack(wheels: Iterable[Path], folder: Path) -> None:
+    """A wheel of plain Python is installed by unpacking it."""
+    for wheel in wheels:
+        shutil.unpack_archive(wheel, folder, "zip")
 
 
 def _commit(release: Path, folder: Path) -> None:
@@ -89,7 +129,7 @@ def _commit(release: Path, folder: Path) -> None:
     _git(folder, "add", "--all", "--force")
     _git(folder, "commit", "--quiet", f"--message={LIBRARY.package} {LIBRARY.version}, as released")
     shutil.copy(_HERE / "WORKFLOW.md", folder / "WORKFLOW.md")
-    (folder / ".gitignore").write_text("__pycache__/\n")
+    (folder / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--message=How Pawl works on this repository")
 
@@ -105,9 +145,9 @@ def _git(folder: Path, *words: str) -> None:
 
 
 def _python_for_sandbox() -> Path | None:
-    """The sandbox shows /usr. When no Python new enough for the library is there, ours is shown as well."""
+    """The sandbox shows /usr. When no Python new enough for the tests is there, ours is shown as well."""
     system = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
-    wants = "import sys, unittest, html.entities; sys.exit(sys.version_info < (3, 10))"
+    wants = "import sys, unittest, html.entities; sys.exit(sys.version_info < (3, 11))"
     if system and subprocess.run([system, "-c", wants], capture_output=True).returncode == 0:
         return None
     return Path(sys.base_prefix)

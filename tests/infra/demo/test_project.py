@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.demo.fetch import fetch_missing
-from infra.demo.project import DEPENDENCY, LIBRARY, PACKAGES_INSIDE, prepare
+from infra.demo.project import LIBRARY, PACKAGES, PACKAGES_INSIDE, prepare
 from infra.exits import OutOfReach
 
 
@@ -33,7 +33,10 @@ def test_same_commits_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_second_time_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     before = prepare(tmp_path, said.append)
-    assert said == ["Fetching python-slugify 9.1.0, text-unidecode 1.3 from the package index"]
+    assert said == [
+        "Fetching from the package index: python-slugify 9.1.0, text-unidecode 1.3, "
+        "pytest 9.2.0, iniconfig 2.3.1, packaging 26.3, pluggy 1.7.0, pygments 2.21.0"
+    ]
     monkeypatch.setenv("UV", "/does/not/exist")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     assert prepare(tmp_path, said.append) == before
@@ -47,10 +50,10 @@ def test_broken_download_is_fetched_again(tmp_path: Path) -> None:
 
 
 def test_another_file_under_the_same_name_is_not_used(tmp_path: Path) -> None:
-    expected_other = DEPENDENCY.model_copy(update={"sha256": "0" * 64})
+    expected_other = PACKAGES[0].model_copy(update={"sha256": "0" * 64})
     with pytest.raises(OutOfReach, match="is not the file the demo was written for"):
         fetch_missing([expected_other], tmp_path, lambda _: None)
-    assert not (tmp_path / DEPENDENCY.file).exists()
+    assert not (tmp_path / PACKAGES[0].file).exists()
 
 
 def test_index_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +64,7 @@ def test_index_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
         fetch_missing([LIBRARY], tmp_path, lambda _: None)
 
 
-def test_sandbox_is_shown_the_dependency(tmp_path: Path) -> None:
+def test_sandbox_is_shown_what_the_tests_import(tmp_path: Path) -> None:
     project = prepare(tmp_path)
     assert f"{tmp_path / 'python-packages'}:{PACKAGES_INSIDE}" in project.sandbox_mounts.split(",")
     assert (project.packages / "text_unidecode" / "__init__.py").is_file()
