@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
-from activities.context.repository import RepositoryContext
-from activities.notify.console import ConsoleNotify
 from temporalio.client import Client, Plugin
 from temporalio.worker import Worker
 
 from activities.agent.builtin import BuiltinAgent
+from activities.context.repository import RepositoryContext
 from activities.forge.bare_git import BareGitForge
 from activities.git import TrustedClones
 from activities.interceptor import StepInterceptor
 from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
+from activities.notify.console import ConsoleNotify
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import parse_mounts
 from activities.sandbox.probe import probe

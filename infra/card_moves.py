@@ -12,10 +12,10 @@ from workflows.domain.ticket import TicketRef
 
 
 async def obey_the_board(client: Client, folder: Path) -> None:
-    """Pass every move by a person on to the ticket, forever. A card without a running ticket tells nobody, and what
-    Pawl itself moved needs no telling."""
+    """Pass every move by a person on to the ticket, forever. A card without a running ticket tells nobody; a new
+    card and what Pawl itself moved need no telling."""
     async for change in board.watch(folder):
-        if change.by_pawl:
+        if change.by_pawl or not change.before:
             continue
         ref = TicketRef(tracker="board", id=change.id)
         with suppress(RPCError):

@@ -41,6 +41,7 @@ class Ticket(TicketWork):
         super().__init__(order)
         self._card_before = ""
         self._claimed = False
+        self._account_is_open = False
         self._plan: Plan | None = None
         self._approved_by = ""
 
@@ -53,8 +54,12 @@ class Ticket(TicketWork):
             self._ending = Ended(Phase.CANCELLED, "Cancelled from Temporal.")
         if not way.done():
             way.cancel()
-            await workflow.wait([way])
-        return await self._hand_back(self._ending or way.result())
+        (stopped,) = await asyncio.gather(way, return_exceptions=True)
+        if isinstance(stopped, Ended):
+            return await self._hand_back(self._ending or stopped)
+        if self._ending is None:
+            raise stopped
+        return await self._hand_back(self._ending)
 
     async def _way(self) -> Ended:
         try:
@@ -100,6 +105,7 @@ class Ticket(TicketWork):
         self._show(branch=branch)
         self._take_budget(policy)
         await self._step(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
+        self._account_is_open = True
         ready = PrepareWorkspace(workspace=self._files())
         await self._step(Workspace.prepare_workspace, ready, Workspace.step("Prepare the sandbox"))
 
@@ -210,7 +216,6 @@ class Ticket(TicketWork):
             await self._attempt(Forge.close_pull_request, close, Forge.step("Close the pull request"))
         destroy = DestroyWorkspace(key=names.workspace_key(self._account))
         await self._attempt(Workspace.destroy_workspace, destroy, Workspace.step("Destroy the sandbox"))
-        bill = await self._attempt(Model.read_bill, ReadBill(account=self._account), Model.step("Read the bill"))
         outcome = TicketOutcome(
             identifier=self._order.identifier,
             phase=end.phase,
@@ -220,11 +225,19 @@ class Ticket(TicketWork):
             branch=self._status.branch if self._head else "",
             pull_request=pull_request,
             strikes=self._strikes,
-            bill=bill or Bill(spend=self._status.spend),
+            bill=await self._bill(),
         )
         self._show(spend=outcome.bill.spend)
         await self._leave(end.phase, summary(outcome))
         return outcome
+
+    async def _bill(self) -> Bill:
+        """The gateway's account, which is the truth; what the sessions counted where that cannot be had."""
+        counted = Bill(spend=self._status.spend)
+        if not self._account_is_open:
+            return counted
+        reading = ReadBill(account=self._account)
+        return await self._attempt(Model.read_bill, reading, Model.step("Read the bill")) or counted
 
     async def _leave(self, phase: Phase, text: str) -> None:
         """The last word. A ticket that was never ours is left untouched; an aborted one gets its card back."""
