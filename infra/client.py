@@ -16,6 +16,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from infra.cards import TRACKER
 from infra.exits import NotFound, OutOfReach, Refused
 from infra.temporal import translated
 from workflows import names
@@ -157,7 +158,7 @@ async def act(client: Client, workflow_id: str, action: Action, decision: Decisi
 
 def _refs(name: str) -> list[TicketRef]:
     tracker, colon, ticket_id = name.partition(":")
-    return [TicketRef(tracker=tracker, id=ticket_id)] if colon else [TicketRef(tracker="board", id=name)]
+    return [TicketRef(tracker=tracker, id=ticket_id)] if colon else [TicketRef(tracker=TRACKER, id=name)]
 
 
 async def _exists(client: Client, workflow_id: str) -> bool:

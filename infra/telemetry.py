@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from temporalio import activity, workflow
 from temporalio.client import Plugin
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
 
@@ -81,6 +82,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    activity.logger.activity_info_on_message = False  # the fields below say it better
+    workflow.logger.workflow_info_on_message = False
     for chatty in ("httpx", "httpcore", "temporalio.worker"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 

@@ -8,6 +8,7 @@ from rich.console import Console as Terminal
 from temporalio.client import Client
 
 from infra import board, home
+from infra.cards import TRACKER, BadCard, CardMissing
 from infra.client import Started, start_ticket, ticket_status
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, OutOfReach, Refused
@@ -121,7 +122,7 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
     try:
         if request.dry_run:
             return Ticket(
-                ref=TicketRef(tracker=board.TRACKER, id=path.stem),
+                ref=TicketRef(tracker=TRACKER, id=path.stem),
                 identifier=path.stem,
                 title=title,
                 body=body,
@@ -142,9 +143,9 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
 def _read(folder: Path, identifier: str) -> Ticket:
     try:
         return board.read(folder, identifier)
-    except board.CardMissing as error:
+    except CardMissing as error:
         raise NotFound(str(error), "`pawl list` shows the board.") from error
-    except board.BadCard as error:
+    except BadCard as error:
         raise Misused(str(error)) from error
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from temporalio.client import Client
 
 from infra import board, home
+from infra.cards import BadCard, CardMissing
 from infra.client import TicketLine, act, find_ticket, list_tickets, ticket_line, ticket_outcome, ticket_status
 from infra.console import Console, safe
 from infra.exits import NotFound, OutOfReach, PawlError, Refused
@@ -186,11 +187,11 @@ def _show_card(console: Console, settings: Settings, name: str) -> None:
     """A ticket that was never started is what its card says."""
     try:
         card = board.read(settings.board_folder, name)
-    except board.CardMissing as error:
+    except CardMissing as error:
         raise NotFound(
             f"There is no ticket {name}: never started, and not on the board.", "See `pawl list`."
         ) from error
-    except board.BadCard as error:
+    except BadCard as error:
         raise Refused(str(error), "Mend the card.") from error
 
     def show(terminal: Terminal) -> None:
