@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import board
+from infra import board, cards
 from infra.board import BadCard, BoardChange, CardMissing, HeldByAnother
 from infra.pages import FrontMatter, Page
 from workflows.domain.ticket import Phase
@@ -149,7 +149,7 @@ def test_a_crash_between_noting_and_writing_leaves_the_card_as_it_was(tmp_path: 
 _RACE = """
 import sys
 from pathlib import Path
-from infra import board
+from infra import board, cards
 folder, me = Path(sys.argv[1]), sys.argv[2]
 while not (folder / "go").exists():
     pass
@@ -250,3 +250,17 @@ def test_every_comment_is_found_by_its_key_and_only_by_it(texts: list[str]) -> N
     assert all(page.has_comment("## Comments", f"key {n} -->") for n in range(len(texts)))
     assert not page.has_comment("## Comments", f"key {len(texts)} -->")
     assert page.body("## Comments") == "body"
+
+
+def test_what_an_editor_saves_in_the_middle_is_not_lost(tmp_path: Path) -> None:
+    file = put(tmp_path, CARD)
+    saves = iter([CARD.replace("loops", "loops often")])
+
+    def edit(card: cards.Card) -> None:
+        if text := next(saves, ""):
+            file.write_text(text)
+        card.page.head.set("status", "Building")
+
+    assert cards.change(tmp_path, "T-1", edit).status == "Building"
+    assert "It loops often." in file.read_text()
+    assert board.read(tmp_path, "T-1").version == 3
