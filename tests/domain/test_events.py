@@ -23,7 +23,6 @@ from workflows.domain.ticket import Phase
         (Phase.BUILDING, "Done", Action.TAKE_OVER),
         (Phase.PLAN_GATE, "Done", Action.TAKE_OVER),
         (Phase.MERGE_GATE, "Taken over", Action.TAKE_OVER),
-        (Phase.BUILDING, "Blocked", Action.PAUSE),
         (Phase.BLOCKED, "Building", Action.RESUME),
         (Phase.BLOCKED, "planning", Action.RESUME),
         (Phase.PLAN_GATE, "Planning", None),  # changes need words
@@ -31,6 +30,7 @@ from workflows.domain.ticket import Phase
         (Phase.QUESTION, "Building", None),  # an answer needs words
         (Phase.BUDGET_GATE, "Building", None),  # a top-up needs dollars
         (Phase.BUILDING, "Plan gate", None),
+        (Phase.BUILDING, "Blocked", None),  # there would be no way to move it back
         (Phase.PLAN_GATE, "Plan gate", None),
         (Phase.PLAN_GATE, "Someday", None),
         (Phase.PLAN_GATE, "", None),

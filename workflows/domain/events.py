@@ -16,10 +16,11 @@ def phase_of(status: str) -> Phase | None:
 
 
 def meaning_of_move(phase: Phase, to: str) -> Action | None:
-    """What a person says by moving the card out of `phase` into the column `to`; None when it says nothing to us.
+    """What a person says by moving the card of a ticket in `phase` into the column `to`; None when it says nothing.
 
-    Moves that would need words (request changes, answer) or dollars (top up) mean nothing by themselves, and so does
-    a move of a card whose ticket has ended: Todo there is a fresh start, which is a trigger and not an action.
+    Moves that would need words (request changes, answer) or dollars (top up) mean nothing by themselves. Nor does
+    Blocked, for moving the card back could not be told from its being there. Nor does any move of a card whose ticket
+    has ended: Todo there is a fresh start, which is a trigger and not an action.
     """
     target = phase_of(to)
     if target is None or target is phase or phase.is_final:
@@ -37,7 +38,6 @@ _MOVES: dict[tuple[Phase, Phase], Action] = {
     (Phase.PLAN_GATE, Phase.BUILDING): Action.APPROVE,
     (Phase.MERGE_GATE, Phase.DONE): Action.APPROVE,
     **{(gate, Phase.DECLINED): Action.REJECT for gate in _GATES},
-    **{(working, Phase.BLOCKED): Action.PAUSE for working in _AT_WORK},
     **{(Phase.BLOCKED, working): Action.RESUME for working in _AT_WORK},
 }
 
