@@ -84,7 +84,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     activity.logger.activity_info_on_message = False  # the fields below say it better
     workflow.logger.workflow_info_on_message = False
-    for chatty in ("httpx", "httpcore", "temporalio.worker"):
+    for chatty in ("httpx", "httpx2", "httpcore", "temporalio.worker"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 

@@ -161,7 +161,7 @@ def _sessions(status: TicketStatus) -> Table:
 
 def _costs(costs: Bill) -> str:
     spend = costs.spend
-    parts = [f"{spend.turns} turns", f"{spend.tokens:,} tokens", f"{_dollars(spend.usd)} spent"]
+    parts = [f"{spend.turns} turn{'' if spend.turns == 1 else 's'}", f"{spend.tokens:,} tokens", f"{_dollars(spend.usd)} spent"]
     if spend.recorded_usd:
         parts.append(f"{_dollars(spend.recorded_usd)} on the tape")
     if costs.usd_ceiling is not None:
@@ -202,7 +202,8 @@ def _show_card(console: Console, settings: Settings, name: str) -> None:
 
 
 def _dollars(amount: Decimal) -> str:
-    return f"${amount:.2f}"
+    """Cents, and as much more as a small amount needs to be seen."""
+    return f"${amount:.2f}" if not amount or amount >= 1 else f"${amount:.4f}"
 
 
 def _whoami() -> str:
