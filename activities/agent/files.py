@@ -37,13 +37,17 @@ async def view(checkout: Checkout, job: str, call: Call, asked: View) -> ToolRes
         return call.result(_why_not(asked.path, error), f"{line}: cannot be read", ok=False)
     lines = text.splitlines()
     end = min(asked.end or len(lines), asked.start + VIEW_LINES - 1, len(lines))
+    if not lines:
+        return call.result("(empty file)", line)
+    if asked.start > len(lines):
+        return call.result(f"{asked.path} has only {len(lines)} lines.", line, ok=False)
+    if end < asked.start:
+        return call.result(f"The part from {asked.start} to {end} ends before it starts.", line, ok=False)
     shown = _numbered(lines, asked.start, end)
     if len(shown) > VIEW_CHARS:
         shown = f"{shown[:VIEW_CHARS]}\n[cut here: ask for fewer lines]"
     elif end < len(lines):
         shown = f"{shown}\n[{len(lines)} lines in all]"
-    if asked.start > len(lines):
-        return call.result(f"{asked.path} has only {len(lines)} lines.", line, ok=bool(not lines))
     return call.result(shown, line)
 
 

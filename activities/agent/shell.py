@@ -18,7 +18,11 @@ async def bash(checkout: Checkout, job: str, call: Call, asked: Bash) -> ToolRes
 
 
 async def search(checkout: Checkout, job: str, call: Call, asked: Search) -> ToolResult:
-    ran = await checkout.run(job, _search_command(asked), SEARCH_SECONDS)
+    return found(await checkout.run(job, search_command(asked), SEARCH_SECONDS), call, asked)
+
+
+def found(ran: Ran, call: Call, asked: Search) -> ToolResult:
+    """What a finished search comes to."""
     line = f"search {asked.pattern[:60] or asked.glob[:60] or 'files'}"
     if not ran.ok:
         return call.result(_told(ran), f"{line}: {ran.how}", ok=False)
@@ -36,20 +40,22 @@ async def run_checks(checkout: Checkout, job: str, call: Call, checks: tuple[Che
     failed: list[str] = []
     for place, check in enumerate(checks):
         ran = await checkout.run(f"{job}-{place}", check.run, check.timeout_seconds)
-        texts.append(f"{check.name}: ok" if ran.ok else f"{check.name}: {ran.how}\n{ran.output}")
+        texts.append(f"{check.name}: ok" if ran.ok else f"{check.name}: {ran.how}\n{ran.output}".rstrip())
         if not ran.ok:
             failed.append(f"{check.name} {ran.how}")
     return call.result("\n\n".join(texts), f"run_checks: {', '.join(failed) or 'ok'}", ok=not failed)
 
 
-def _search_command(asked: Search) -> str:
+def search_command(asked: Search) -> str:
     """ripgrep where the sandbox has it, else grep and find: in a stable order, capped, failing on a bad pattern."""
     glob, pattern = asked.glob, asked.pattern
     if pattern:
         only = f"-g {quote(glob)} " if glob else ""
-        ripgrep = f"rg -n --no-heading --color never --sort path --max-count 50 {only}-e {quote(pattern)} ."
+        ripgrep = (
+            f"rg -n --no-heading --color never --sort path --max-count {SEARCH_HITS + 1} {only}-e {quote(pattern)} ."
+        )
         include = f"--include={quote(glob.rsplit('/', 1)[-1])} " if glob else ""
-        fallback = f"grep -rnIE -m 50 --exclude-dir=.git {include}-e {quote(pattern)} . | sort"
+        fallback = f"grep -rnIE -m {SEARCH_HITS + 1} --exclude-dir=.git {include}-e {quote(pattern)} . | sort"
     else:
         ripgrep = f"rg --files --sort path {f'-g {quote(glob)}' if glob else ''}"
         named = f"-name {quote(glob.rsplit('/', 1)[-1])}" if glob else ""

@@ -1,38 +1,46 @@
-"""A whole agent on one folder: journal, checkouts, runs and orders, as the tests need them."""
+"""A whole agent on one folder: journal, checkouts, gateway and orders, as the tests need them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from activities.agent.builtin import BuiltinAgent
+from activities.agent.builtin import BuiltinAgent, Runs
 from activities.journal.sql import SqlJournal
 from infra.journal import JournalStore
 from tests.activities.agent.folders import FolderCheckouts
+from tests.fakes.answers import FakeAnswer, Usage
+from tests.fakes.gateway import Gateway, running_gateway
+from tests.fakes.provider import FakeProvider, Fault, running
 from workflows.domain.change import Check, Repository
 from workflows.domain.session import Brief, OpenSession, Role, SessionOrder, TakeTurn, TurnReport, WorkspaceOrder
 from workflows.domain.ticket import TicketRef
 from workflows.ports.journal import Journal
+from workflows.ports.model import OpenAccount
 
-CHECKS = (Check(name="tests", run="test -f done.txt"),)
+CLAUDE = "anthropic:claude-sonnet-4-6"
+CHECKS = (Check(name="lint", run="true"), Check(name="tests", run="echo looking for done.txt; test -f done.txt"))
 
 
-class PlainRuns:
-    """The run tokens of a gateway that lets everybody in, and what it was asked."""
+def text(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
 
-    def __init__(self) -> None:
-        self.open: dict[str, tuple[Decimal | None, int | None]] = {}
 
-    async def open_run(
-        self, session: str, account: str, role: Role, part: int, model: str, usd: Decimal | None, tokens: int | None
-    ) -> None:
-        self.open[session] = (usd, tokens)
+def use(tool: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "name": tool, "input": arguments}
 
-    async def close_run(self, session: str) -> None:
-        self.open.pop(session, None)
 
-    def token(self, session: str) -> str:
-        return f"token-of-{session}"
+def says(*content: dict[str, Any], input_tokens: int = 140, **more: Any) -> FakeAnswer:
+    usage = Usage(input_tokens=input_tokens, cached_tokens=40, output_tokens=20)
+    return FakeAnswer.model_validate({"content": list(content), "usage": usage, **more})
+
+
+def in_order(*answers: FakeAnswer | Fault) -> FakeProvider:
+    """A provider that gives these answers one after the other, and the last one again and again."""
+    left = list(answers)
+    return FakeProvider(answer=lambda _: left.pop(0) if len(left) > 1 else left[0])
 
 
 @dataclass
@@ -40,10 +48,10 @@ class Bench:
     """Everything one agent works with, in one folder."""
 
     folder: Path
-    url: str
+    provider: FakeProvider
+    gateway: Gateway
     journal: Journal
     checkouts: FolderCheckouts
-    runs: PlainRuns
     agent: BuiltinAgent
 
     @property
@@ -56,7 +64,7 @@ class Bench:
             account="t",
             role=role,
             part=part,
-            model="anthropic:claude-sonnet-4-6",
+            model=CLAUDE,
             brief=Brief(
                 ticket=TicketRef(tracker="board", id="T-1"),
                 identifier="T-1",
@@ -70,9 +78,11 @@ class Bench:
         )
         return order.model_copy(update=changes)
 
-    async def opened(self, order: SessionOrder | None = None) -> TakeTurn:
-        """The first turn of a session that was opened."""
+    async def opened(self, order: SessionOrder | None = None, usd: str = "5") -> TakeTurn:
+        """The first turn of a session that was opened, on an account of so many dollars."""
         order = order or self.order()
+        account = OpenAccount(account=order.account, models=(order.model,), usd=Decimal(usd), tokens=None)
+        await self.gateway.model.open_account(account)
         prompt = (await self.agent.open_session(OpenSession(order=order))).prompt
         return TakeTurn(
             session=order.session,
@@ -87,6 +97,14 @@ class Bench:
             checks=order.brief.checks,
         )
 
+    def sent(self, request: int = -1) -> dict[str, Any]:
+        """A request body as the provider got it."""
+        return self.provider.log[request].body
+
+    def news(self, request: int = -1) -> list[dict[str, Any]]:
+        """The content blocks of the last message of a request."""
+        return self.sent(request)["messages"][-1]["content"]
+
 
 def following(turn: TakeTurn, report: TurnReport, steering: Sequence[str] = ()) -> TakeTurn:
     """The turn after this one, as the workflow asks for it."""
@@ -96,16 +114,24 @@ def following(turn: TakeTurn, report: TurnReport, steering: Sequence[str] = ()) 
     )
 
 
-def bench(folder: Path, url: str, **base: str) -> Bench:
-    """An agent whose base commit holds these files, a name with `__` standing for a dot."""
-    journal = SqlJournal(JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects"))
-    return bench_on(journal, folder, url, **base)
+def journal_in(folder: Path) -> SqlJournal:
+    return SqlJournal(JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects"))
 
 
-def bench_on(journal: Journal, folder: Path, url: str, **base: str) -> Bench:
+def agent_on(journal: Journal, checkouts: FolderCheckouts, runs: Runs, url: str) -> BuiltinAgent:
+    return BuiltinAgent(journal, checkouts, runs, url, checkouts.destroy)
+
+
+@asynccontextmanager
+async def bench(folder: Path, provider: FakeProvider, **base: str) -> AsyncGenerator[Bench]:
+    """An agent behind a gateway. Its base commit holds these files, a name with `__` standing for a dot."""
+    journal = journal_in(folder)
     checkouts = FolderCheckouts(folder / "sandboxes", journal)
-    for name, text in base.items():
-        (checkouts.root / "base" / name.replace("__", ".")).write_text(text)
-    runs = PlainRuns()
-    agent = BuiltinAgent(journal, checkouts, runs, url, checkouts.destroy)
-    return Bench(folder, url, journal, checkouts, runs, agent)
+    for name, content in (base or {"a__py": "one\ntwo\n"}).items():
+        (checkouts.root / "base" / name.replace("__", ".")).write_text(content)
+    async with running(provider), running_gateway(folder / "home", provider.url) as gateway:
+        agent = agent_on(journal, checkouts, gateway.runs, gateway.url)
+        try:
+            yield Bench(folder, provider, gateway, journal, checkouts, agent)
+        finally:
+            await agent.close()

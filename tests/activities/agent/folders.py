@@ -54,7 +54,8 @@ class FolderCheckout(Checkout):
         if not where.exists():
             where.mkdir()
             (where / "command").write_text(command)
-            script = f"timeout {timeout_seconds} sh $0/command >$0/out 2>&1; echo $? >$0/new; mv $0/new $0/code"
+            script = f"timeout {timeout_seconds} sh $0/command >$0/out 2>&1; code=$?; exec 2>/dev/null"
+            script += "; echo $code >$0/new && mv $0/new $0/code"
             detached = ["setsid", "--fork", "sh", "-c", script, str(where)]
             await asyncio.to_thread(subprocess.run, detached, cwd=self._files, check=True)
         while not (where / "code").exists():
