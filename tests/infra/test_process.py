@@ -1,0 +1,157 @@
+"""Supervised processes: restarted when they die, ended when they must, never left behind."""
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.exits import OutOfReach
+from infra.process import Program, StackEvent, Supervised, What
+
+SERVES = """
+    import os, pathlib, signal, sys, time
+    pathlib.Path("ready").write_text(str(os.getpid()))
+    print("serving", flush=True)
+    time.sleep(600)
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(folder: Path, code: str = SERVES) -> Program:
+    """A Python program in `folder` that serves once it has written its process id into `ready`."""
+
+    async def is_ready(pid: int) -> bool:
+        said = folder / "ready"
+        return said.exists() and said.read_text() == str(pid)
+
+    script = folder / "program.py"
+    script.write_text(textwrap.dedent(code))
+    argv = (sys.executable, "-I", "-S", str(script))
+    return Program(name="part", argv=argv, env={}, cwd=folder, log=folder / "part.log", is_ready=is_ready)
+
+
+@asynccontextmanager
+async def running(what: Program, events: list[StackEvent]) -> AsyncGenerator[Supervised]:
+    supervised = Supervised(what, events.append)
+    await supervised.start(30)
+    try:
+        yield supervised
+    finally:
+        await supervised.stop(5)
+
+
+async def until_gone(pid: int) -> None:
+    """Zombies count as gone: nobody may be there to wait for an orphan's orphan."""
+    async with asyncio.timeout(20):
+        while _state(pid) not in ("", "Z"):  # noqa: ASYNC110  # another process: no event to wait for
+            await asyncio.sleep(0.02)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+async def test_a_killed_process_is_started_again_at_once(tmp_path: Path) -> None:
+    events: list[StackEvent] = []
+    async with running(program(tmp_path), events) as supervised:
+        first = supervised.pid
+        supervised.kill(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await supervised.wait_ready()
+        second = supervised.pid
+        assert second != first
+        assert [event.what for event in events] == [What.STARTED, What.READY, What.DIED, What.STARTED, What.READY]
+        died = events[2]
+        assert (died.pid, died.how) == (first, "SIGKILL")
+        assert "died (SIGKILL)" in died.sentence
+    await until_gone(second)
+    assert events[-1].what is What.STOPPED
+
+
+async def test_a_program_that_keeps_dying_is_started_ever_more_slowly(tmp_path: Path) -> None:
+    dies_after_the_first = SERVES.replace("time.sleep(600)", "time.sleep(600 if not os.path.exists('again') else 0)")
+    events: list[StackEvent] = []
+    async with running(program(tmp_path, dies_after_the_first), events) as supervised:
+        (tmp_path / "again").touch()
+        supervised.kill(signal.SIGKILL)
+        await asyncio.sleep(1.5)
+        starts = sum(event.what is What.STARTED for event in events)
+        assert 3 <= starts <= 5  # at 0, 0, 0.2, 0.7 and 1.7 s, when starting cost nothing
+
+
+async def test_a_program_that_does_not_come_up_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    events: list[StackEvent] = []
+    supervised = Supervised(program(tmp_path, "raise SystemExit('the port is taken')"), events.append)
+    with pytest.raises(OutOfReach, match=r"part ended with exit code 1[\s\S]*the port is taken"):
+        await supervised.start(30)
+
+
+async def test_a_program_that_never_answers_is_given_up_and_ended(tmp_path: Path) -> None:
+    events: list[StackEvent] = []
+    supervised = Supervised(program(tmp_path, "import time; time.sleep(600)"), events.append)
+    with pytest.raises(OutOfReach, match="does not answer"):
+        await supervised.start(0.5)
+    await until_gone(events[0].pid)
+
+
+async def test_stopping_is_bounded_even_when_the_program_will_not(tmp_path: Path) -> None:
+    deaf = SERVES.replace("print(", "signal.signal(signal.SIGTERM, signal.SIG_IGN); print(", 1)
+    deaf = deaf.replace("pathlib.Path(", "signal.signal(signal.SIGTERM, signal.SIG_IGN); pathlib.Path(", 1)
+    events: list[StackEvent] = []
+    async with running(program(tmp_path, deaf), events) as supervised:
+        begun = time.monotonic()
+        await supervised.stop(0.3)
+        assert time.monotonic() - begun < 10
+    assert events[-1].how == "SIGKILL"
+
+
+async def test_helpers_of_a_dead_process_do_not_work_on_beside_its_successor(tmp_path: Path) -> None:
+    with_helper = SERVES.replace(
+        'pathlib.Path("ready")',
+        'import subprocess; helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]); '
+        'pathlib.Path(f"helper-{os.getpid()}").write_text(str(helper.pid)); pathlib.Path("ready")',
+        1,
+    )
+    events: list[StackEvent] = []
+    async with running(program(tmp_path, with_helper), events) as supervised:
+        helper = int((tmp_path / f"helper-{supervised.pid}").read_text())
+        supervised.kill(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await supervised.wait_ready()
+        await until_gone(helper)
+
+
+async def test_a_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
+    supervisor_code = f"""
+        import asyncio, sys
+        from pathlib import Path
+        from infra.process import Supervised
+        from tests.infra.test_process import program
+
+        async def main():
+            await Supervised(program(Path({str(tmp_path)!r})), lambda event: None).start(30)
+            print("up", flush=True)
+            await asyncio.sleep(600)
+
+        asyncio.run(main())
+    """
+    supervisor = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(supervisor_code), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert supervisor.stdout is not None
+    assert await supervisor.stdout.readline() == b"up\n"
+    child = int((tmp_path / "ready").read_text())
+    os.kill(child, 0)
+    supervisor.kill()
+    await supervisor.wait()
+    await until_gone(child)
