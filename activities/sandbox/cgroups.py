@@ -1,6 +1,8 @@
 """Control groups where they are writable: version 1, version 2, or both at once."""
 
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from workflows.domain.model import Record
@@ -9,6 +11,8 @@ from workflows.domain.policy import SandboxLimits
 FILE_SYSTEM = Path("/sys/fs/cgroup")
 _OWN_PROCESSES = 8
 """bwrap, the sandbox's first process and two shells count as well; the rest is for what is just ending."""
+
+_REMOVE_SECONDS = 2.0
 
 
 class Cgroups(Record):
@@ -32,14 +36,15 @@ class Cgroups(Record):
         return str(self.memory / name / ("memory.events" if self.version == 2 else "memory.oom_control"))
 
     def remove(self, name: str) -> None:
-        """Remove what a dead supervisor left: the folder of a sandbox and those of its jobs."""
-        for base in {self.memory, self.pids}:
-            folders = [*(base / name).glob("*/"), base / name] if (base / name).is_dir() else []
-            for folder in folders:
-                try:
-                    folder.rmdir()
-                except OSError:  # still in use: the next removal takes it
-                    continue
+        """Remove the folder of a sandbox and what dead supervisors left in it; living ones are about to do it."""
+        for folder in {self.memory / name, self.pids / name}:
+            deadline = time.monotonic() + _REMOVE_SECONDS
+            while folder.exists() and time.monotonic() < deadline:
+                for inner in (*folder.glob("*/"), folder):
+                    with suppress(OSError):  # the kernel still counts the dead
+                        inner.rmdir()
+                if folder.exists():
+                    time.sleep(0.02)
 
     def _where_present(self, file: str, value: str) -> list[tuple[str, str]]:
         return [(file, value)] if (self.memory / file).exists() else []

@@ -44,6 +44,8 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
     if about.uid is not None:
         staged = [(source, f"{_TEMPORARY}/{n}") for n, (_, source, _) in enumerate(binds)]
         binds = [(how, path, target) for (how, _, target), (_, path) in zip(binds, staged, strict=True)]
+        staged.append((bwrap, f"{_TEMPORARY}/bwrap"))
+        bwrap = f"{_TEMPORARY}/bwrap"
     name = f"{about.instance}/{job.name}"
     return JobSpec(
         bwrap=bwrap,

@@ -178,10 +178,15 @@ class Job:
         if code != 0 and watch.oom_kills(self._spec.oom_events):
             return "oom", "-", truncated
         number = -code if code < 0 else code - 128
-        by_signal = number > 0 if self._wait_status is None else os.WIFSIGNALED(self._wait_status)
+        by_signal = number > 0 and not self._exited_with(code)
         if self._disk.exceeded_at_end() or (by_signal and number == _SIGXFSZ):
             return "disk", "-", truncated
         return ("signalled", number, truncated) if by_signal else ("exited", code, truncated)
+
+    def _exited_with(self, code: int) -> bool:
+        """Whether the command itself is known to have ended with this code, by no signal."""
+        status = self._wait_status
+        return status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == code
 
     def _remove_cgroups(self) -> None:
         for folder, _ in self._spec.cgroups:

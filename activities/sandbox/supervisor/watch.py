@@ -26,13 +26,13 @@ class DiskWatch:
         self._folder, self._limit, self._memo = folder, limit, memo
         self._known = _read_number(memo)
         self._allowed = max(limit, self._known)  # a sandbox that is over its limit may still delete files
-        self._free = self._free_bytes()
+        self._free = self._room()
         self._next = time.monotonic() + self._INTERVAL
         self._rest_until = 0.0
 
     def exceeded(self) -> bool:
         now = time.monotonic()
-        grown = self._free - self._free_bytes()
+        grown = self._free - self._room()
         if now < self._rest_until or (self._known + grown <= self._limit and now < self._next):
             return False
         self.measure()
@@ -43,21 +43,21 @@ class DiskWatch:
 
     def exceeded_at_end(self) -> bool:
         """Whether the command ended over the limit, for commands too short to be caught at it."""
-        if self._free - self._free_bytes() > self._limit // 16 or self._known > self._limit:
+        if self._free - self._room() > self._limit // 16 or self._known > self._limit:
             self.measure()
         return self._known > self._allowed
 
     def measure(self) -> None:
         """Ask `du`, which copes with any depth and never follows a link."""
-        self._free = self._free_bytes()
+        self._free = self._room()
         self._known = _du(self._folder, "--block-size=1") + _du(self._folder, "--inodes") * _ENTRY
         with open(f"{self._memo}.new", "w") as file:
             file.write(str(self._known))
         os.rename(f"{self._memo}.new", self._memo)
 
-    def _free_bytes(self) -> int:
+    def _room(self) -> int:
         at = os.statvfs(self._folder)
-        return at.f_bfree * at.f_frsize
+        return at.f_bfree * at.f_frsize + at.f_ffree * _ENTRY
 
 
 class MemoryWatch:

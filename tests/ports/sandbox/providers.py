@@ -1,5 +1,6 @@
 """The sandbox providers this machine can run, and short ways to use them in tests."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -59,3 +60,10 @@ def host_processes(mark: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what happens in other processes."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)

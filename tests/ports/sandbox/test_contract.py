@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from tests.ports.sandbox_providers import PROVIDERS, host_processes, made, ran, shell
+from tests.ports.sandbox.providers import PROVIDERS, host_processes, made, ran, shell, until
 from workflows.ports.sandbox import (
     BadSpec,
     Command,
@@ -27,30 +25,6 @@ from workflows.ports.sandbox import (
 )
 
 pytestmark = pytest.mark.sandbox
-
-
-@pytest.fixture(params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def sandbox(provider: str, tmp_path: Path) -> AsyncGenerator[Sandbox]:
-    sandbox = PROVIDERS[provider](tmp_path / "sandboxes")
-    yield sandbox
-    for info in await sandbox.list({}):
-        await sandbox.destroy(info.ref.key)
-
-
-@pytest.fixture
-async def ref(sandbox: Sandbox) -> SandboxRef:
-    return await made(sandbox)
-
-
-@pytest.fixture
-def mark() -> str:
-    """A number of seconds nobody else sleeps: it finds a test's processes again."""
-    return f"3{uuid4().int % 10**9:09d}"
 
 
 async def test_same_key_is_same_sandbox_for_whoever_asks(sandbox: Sandbox, provider: str, tmp_path: Path) -> None:
@@ -91,7 +65,7 @@ async def test_destroy_twice_and_use_after(sandbox: Sandbox, ref: SandboxRef) ->
 
 async def test_destroy_kills_what_runs(sandbox: Sandbox, ref: SandboxRef, mark: str) -> None:
     await sandbox.start(ref, "j", shell(f"sleep {mark} & setsid sleep {mark}", timeout_seconds=60))
-    await _until(lambda: len(host_processes(f"sleep\0{mark}")) == 2)
+    await until(lambda: len(host_processes(f"sleep\0{mark}")) == 2)
     await sandbox.destroy(ref.key)
     assert not host_processes(mark)
 
@@ -135,7 +109,7 @@ async def test_nothing_outlives_a_command_that_ended(sandbox: Sandbox, ref: Sand
 
 async def test_kill_is_idempotent_and_harmless_after_the_end(sandbox: Sandbox, ref: SandboxRef, mark: str) -> None:
     await sandbox.start(ref, "j", shell(f"setsid sleep {mark} & sleep {mark}", timeout_seconds=60))
-    await _until(lambda: bool(host_processes(f"sleep\0{mark}")))
+    await until(lambda: bool(host_processes(f"sleep\0{mark}")))
     await asyncio.gather(sandbox.kill(ref, "j"), sandbox.kill(ref, "j"))
     await sandbox.kill(ref, "j")
     assert (await sandbox.poll(ref, "j")).reason is ExitReason.KILLED
@@ -175,7 +149,7 @@ async def test_another_worker_goes_on_after_the_first_was_killed(provider: str, 
     starter = f"""
 import asyncio, os, signal
 from pathlib import Path
-from tests.ports.sandbox_providers import PROVIDERS, made, shell
+from tests.ports.sandbox.providers import PROVIDERS, made, shell
 async def main():
     sandbox = PROVIDERS[{provider!r}](Path({str(tmp_path / "sandboxes")!r}))
     ref = await made(sandbox)
@@ -184,7 +158,7 @@ async def main():
 asyncio.run(main())
 """
     died = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", starter], cwd=Path(__file__).parents[2], check=False
+        subprocess.run, [sys.executable, "-c", starter], cwd=Path(__file__).parents[3], check=False
     )
     assert died.returncode == -signal.SIGKILL
     sandbox = PROVIDERS[provider](tmp_path / "sandboxes")
@@ -197,12 +171,12 @@ asyncio.run(main())
 
 async def test_a_dead_supervisor_leaves_gone_and_no_process(sandbox: Sandbox, ref: SandboxRef, mark: str) -> None:
     await sandbox.start(ref, "j", shell(f"setsid sleep {mark} & sleep {mark}", timeout_seconds=60))
-    await _until(lambda: len(host_processes(f"sleep\0{mark}")) == 2)
+    await until(lambda: len(host_processes(f"sleep\0{mark}")) == 2)
     (supervisor,) = {_supervisor_of(pid) for pid in host_processes(f"sleep\0{mark}")}
     os.kill(supervisor, signal.SIGKILL)
     view = await sandbox.poll(ref, "j", wait_seconds=5)
     assert (view.state, view.reason, view.code) == (JobState.EXITED, ExitReason.GONE, None)
-    await _until(lambda: not host_processes(mark))
+    await until(lambda: not host_processes(mark))
 
 
 async def test_a_cancelled_watcher_leaves_the_job_alone(sandbox: Sandbox, ref: SandboxRef) -> None:
@@ -273,12 +247,6 @@ async def test_what_a_provider_cannot_enforce_is_refused(sandbox: Sandbox, ref: 
     if not sandbox.capabilities.snapshot:
         with pytest.raises(PolicyUnsupported):
             await sandbox.snapshot(ref)
-
-
-async def _until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what it waits for happens in other processes
-            await asyncio.sleep(0.01)
 
 
 def _supervisor_of(pid: int) -> int:
