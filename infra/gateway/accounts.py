@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from infra.gateway.tables import ACCOUNTS, CALLS, RUNS, State, usd, usd_text
+from infra.gateway.writer import Declined
 from infra.storage import READS
 from workflows.domain.budget import Bill, Spend
 from workflows.domain.model import Record
@@ -20,11 +21,11 @@ _PAID = (State.ANSWERED.value, State.INCOMPLETE.value, State.LOST.value)
 _Ceiling = TypeVar("_Ceiling", Decimal, int)
 
 
-class UnknownAccount(Exception):
+class UnknownAccount(Declined):
     """Nobody opened this account."""
 
 
-class Conflict(Exception):
+class Conflict(Declined):
     """The session exists and is something else."""
 
 
@@ -65,36 +66,36 @@ class Receipt(Record):
 
 
 class Accounts:
-    """All methods block; each is one transaction and durable when it returns. All may be repeated."""
+    """Writing methods are parts of the writer's transactions and may be repeated; reading ones block and see what is
+    committed."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
         self._reading = engine.execution_options(**READS)
 
-    def open_account(self, account: str, ceiling: Decimal | None, tokens: int | None) -> None:
+    def open_account(
+        self, connection: sa.Connection, account: str, ceiling: Decimal | None, tokens: int | None
+    ) -> None:
         """Put ceilings in force; what is in force already is never lowered."""
-        with self._engine.begin() as connection:
-            row = _account(connection, account)
-            if row is None:
-                values = {"account": account, "usd_ceiling": usd_text(ceiling), "tokens_ceiling": tokens}
-                connection.execute(sa.insert(ACCOUNTS), values)
-                return
-            _update(
-                connection,
-                account,
-                usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)),
-                tokens_ceiling=_raised(row["tokens_ceiling"], tokens),
-            )
+        row = _account(connection, account)
+        if row is None:
+            values = {"account": account, "usd_ceiling": usd_text(ceiling), "tokens_ceiling": tokens}
+            connection.execute(sa.insert(ACCOUNTS), values)
+            return
+        _update(
+            connection,
+            account,
+            usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)),
+            tokens_ceiling=_raised(row["tokens_ceiling"], tokens),
+        )
 
-    def top_up(self, account: str, ceiling: Decimal) -> None:
+    def top_up(self, connection: sa.Connection, account: str, ceiling: Decimal) -> None:
         """Raise the dollar ceiling; never lowers it."""
-        with self._engine.begin() as connection:
-            row = _account(connection, account)
-            if row is None:
-                raise UnknownAccount(account)
-            _update(connection, account, usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)))
+        row = _account(connection, account)
+        if row is None:
+            raise UnknownAccount(account)
+        _update(connection, account, usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)))
 
-    def open_run(self, session: str, order: RunOrder) -> None:
+    def open_run(self, connection: sa.Connection, session: str, order: RunOrder) -> None:
         """Open or reopen a run; its ceilings are then those of the order."""
         values: dict[str, Any] = {
             "model": order.model,
@@ -102,23 +103,21 @@ class Accounts:
             "usd_ceiling": usd_text(order.usd),
             "tokens_ceiling": order.tokens,
         }
-        with self._engine.begin() as connection:
-            if _account(connection, order.account) is None:
-                raise UnknownAccount(order.account)
-            known = connection.execute(sa.select(RUNS).where(RUNS.c.session == session)).mappings().first()
-            fixed = {"account": order.account, "role": order.role.value, "part": order.part}
-            if known is None:
-                connection.execute(sa.insert(RUNS), {"session": session, **fixed, **values})
-            elif any(known[name] != value for name, value in fixed.items()):
-                was = f"{known['role']} {known['part']} of account {known['account']!r}"
-                raise Conflict(f"The session {session!r} is {was} already. Use another session key.")
-            else:
-                connection.execute(sa.update(RUNS).where(RUNS.c.session == session), values)
+        if _account(connection, order.account) is None:
+            raise UnknownAccount(order.account)
+        known = connection.execute(sa.select(RUNS).where(RUNS.c.session == session)).mappings().first()
+        fixed = {"account": order.account, "role": order.role.value, "part": order.part}
+        if known is None:
+            connection.execute(sa.insert(RUNS), {"session": session, **fixed, **values})
+        elif any(known[name] != value for name, value in fixed.items()):
+            was = f"{known['role']} {known['part']} of account {known['account']!r}"
+            raise Conflict(f"The session {session!r} is {was} already. Use another session key.")
+        else:
+            connection.execute(sa.update(RUNS).where(RUNS.c.session == session), values)
 
-    def close_run(self, session: str) -> None:
+    def close_run(self, connection: sa.Connection, session: str) -> None:
         """Revoke it: its next call is refused. What is unknown is closed already."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.update(RUNS).where(RUNS.c.session == session), {"open": False})
+        connection.execute(sa.update(RUNS).where(RUNS.c.session == session), {"open": False})
 
     def usd_ceiling(self, account: str) -> Decimal | None:
         """Raises UnknownAccount."""

@@ -1,7 +1,9 @@
 """The routes for worker and command line: accounts, runs, receipts, tapes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.gateway.accounts import Accounts, Conflict, RunOrder, UnknownAccount
-from infra.gateway.calls import Calls
 from infra.gateway.player import TAPE, Tapes
 from infra.gateway.prices import PriceList
 from infra.gateway.providers import Provider
 from infra.gateway.tape import TapeError
 from infra.gateway.tokens import is_admin
+from infra.gateway.writer import Writer
 
 _TAPE_BYTES = 20_000_000
 _Handler = Callable[[Request], Awaitable[Response]]
@@ -48,14 +50,14 @@ class Admin:
 
     def __init__(
         self,
-        calls: Calls,
+        writer: Writer,
         accounts: Accounts,
         providers: Mapping[str, Provider],
         prices: PriceList,
         tapes: Tapes,
         secret: str,
     ) -> None:
-        self._calls = calls
+        self._writer = writer
         self._accounts = accounts
         self._providers = providers
         self._prices = prices
@@ -102,19 +104,21 @@ class Admin:
     async def _open_account(self, request: Request) -> Response:
         order = AccountOrder.model_validate_json(await request.body())
         for model in order.models:
-            await self._calls.write(self._check, model, order.usd is not None)
+            await asyncio.to_thread(self._check, model, order.usd is not None)
         account = request.path_params["account"]
-        await self._calls.write(self._accounts.open_account, account, order.usd, order.tokens)
+        await self._writer.write(
+            partial(self._accounts.open_account, account=account, ceiling=order.usd, tokens=order.tokens)
+        )
         return JSONResponse({"account": account})
 
     async def _top_up(self, request: Request) -> Response:
         order = TopUpOrder.model_validate_json(await request.body())
         account = request.path_params["account"]
-        await self._calls.write(self._accounts.top_up, account, order.usd)
+        await self._writer.write(partial(self._accounts.top_up, account=account, ceiling=order.usd))
         return JSONResponse({"account": account})
 
     async def _bill(self, request: Request) -> Response:
-        bill = await self._calls.write(self._accounts.bill, request.path_params["account"])
+        bill = await asyncio.to_thread(self._accounts.bill, request.path_params["account"])
         return JSONResponse(bill.model_dump(mode="json"))
 
     async def _account_calls(self, request: Request) -> Response:
@@ -124,27 +128,27 @@ class Admin:
         return await self._receipts(session=request.path_params["session"])
 
     async def _receipts(self, **of: str) -> Response:
-        receipts = await self._calls.write(self._accounts.receipts, **of)
+        receipts = await asyncio.to_thread(self._accounts.receipts, **of)
         return JSONResponse([receipt.model_dump(mode="json") for receipt in receipts])
 
     async def _open_run(self, request: Request) -> Response:
         order = RunOrder.model_validate_json(await request.body())
         session = request.path_params["session"]
-        ceiling = await self._calls.write(self._accounts.usd_ceiling, order.account)
-        await self._calls.write(self._check, order.model, order.usd is not None or ceiling is not None)
-        await self._calls.write(self._accounts.open_run, session, order)
+        ceiling = await asyncio.to_thread(self._accounts.usd_ceiling, order.account)
+        await asyncio.to_thread(self._check, order.model, order.usd is not None or ceiling is not None)
+        await self._writer.write(partial(self._accounts.open_run, session=session, order=order))
         return JSONResponse({"session": session})
 
     async def _close_run(self, request: Request) -> Response:
         session = request.path_params["session"]
-        await self._calls.write(self._accounts.close_run, session)
+        await self._writer.write(partial(self._accounts.close_run, session=session))
         return JSONResponse({"session": session})
 
     async def _keep_tape(self, request: Request) -> Response:
         data = await request.body()
         if len(data) > _TAPE_BYTES:
             return _problem(413, "bad_tape", f"The tape is larger than {_TAPE_BYTES:,} bytes.")
-        tape = await self._calls.write(self._tapes.keep, data)
+        tape = await asyncio.to_thread(self._tapes.keep, data)
         said: dict[str, Any] = {"manifest": tape.manifest.model_dump(mode="json"), "answers": len(tape.answers)}
         return JSONResponse({"tape": tape.digest, "model": f"{TAPE}:{tape.digest}", **said})
 

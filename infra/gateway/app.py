@@ -65,7 +65,6 @@ def create_app(calls: Calls, admin: Admin, secret: str, close: Callable[[], Awai
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
-        calls.close()
         await close()
 
     routes = [Route("/health", health), *ModelRoutes(calls, secret).routes(), *admin.routes()]

@@ -1,6 +1,7 @@
 """Reservation: what a call may cost at worst, and whether that still fits."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,10 @@ _HIDDEN_TOKENS = 1_000
 _IMAGE_TOKENS = 5_000
 """More than any provider counts for one picture."""
 _PICTURES = frozenset({"image", "image_url", "input_image"})
+_FILES = frozenset({"document", "input_file", "file", "input_audio"})
+_NOT_TEXT = re.compile(
+    b"|".join(f'"{name}"'.encode() for name in sorted(_PICTURES | _FILES | {"item_reference", "file_id"}))
+)
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "mcp_servers", "container", "background")
 _DEARER = ("speed", "inference_geo")
 _TIERS = (None, "auto", "default", "flex", "standard_only")
@@ -61,12 +66,13 @@ class WorstCase(Record):
 
 def worst_case(call: Call, model: str, last: LastCall, limited: bool, prices: PriceList) -> WorstCase:
     """The most a call can use. Under a ceiling, a call that has no such bound is refused."""
+    media = list(call.blocks(_NOT_TEXT))
     if limited:
-        _refuse_unbounded(call)
+        _refuse_unbounded(call, media)
     size = call.size + _HIDDEN_TOKENS
     grew = 0 < last.items <= len(call.items) and call.prefix_digest(last.items) == last.prefix
     bound = input_token_bound(size, last.size + _HIDDEN_TOKENS, last.tokens) if grew else input_token_bound(size)
-    pictures = sum(_IMAGE_TOKENS for block in call.blocks() if block.get("type") in _PICTURES)
+    pictures = sum(_IMAGE_TOKENS for block in media if block.get("type") in _PICTURES)
     output = call.output_limit or 0
     return WorstCase(
         input_tokens=bound + pictures,
@@ -106,9 +112,9 @@ def refuse_overspending(purse: Purse, worst: WorstCase) -> None:
         )
 
 
-def _refuse_unbounded(call: Call) -> None:
-    reason = _unbounded(call)
-    if reason:
+def _refuse_unbounded(call: Call, media: Iterable[Mapping[str, Any]]) -> None:
+    reasons = (_unbounded(call), *(_unbounded_block(block) for block in media))
+    if reason := next((reason for reason in reasons if reason), ""):
         raise Refused(
             Kind.BAD_REQUEST,
             f"This run has a ceiling, so what a call may cost must be known before it is sent, but {reason}.",
@@ -128,14 +134,14 @@ def _unbounded(call: Call) -> str:
         kind = str(as_object(tool).get("type") or "custom")
         if not kind.startswith(_OWN_TOOLS):
             return f"the tool {kind!r} runs at the provider"
-    return next((reason for block in call.blocks() if (reason := _unbounded_block(block))), "")
+    return ""
 
 
 def _unbounded_block(block: Mapping[str, Any]) -> str:
     kind = block.get("type")
     if kind == "item_reference" or "file_id" in block:
         return "it refers to content kept at the provider"
-    if kind in ("document", "input_file", "file", "input_audio"):
+    if kind in _FILES:
         return f"the size of a {kind!r} block in tokens cannot be told"
     if kind in _PICTURES:
         source: object = block.get("source") or block.get("image_url")

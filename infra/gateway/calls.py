@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +13,7 @@ from starlette.datastructures import Headers
 
 from infra.gateway.budget import worst_case
 from infra.gateway.flight import Flight
-from infra.gateway.ledger import Ledger, Played, Quote, Reserved
+from infra.gateway.ledger import SMALL, Kept, Ledger, Played, Quote, Reserved
 from infra.gateway.meter import Meter
 from infra.gateway.player import TAPE, Tapes
 from infra.gateway.providers import Provider, provider_of
@@ -22,8 +21,8 @@ from infra.gateway.refusals import Kind, Refused, refusal
 from infra.gateway.tables import Answer, Outcome, Run, State
 from infra.gateway.upstream import Landing, Upstream
 from infra.gateway.wire import Call
+from infra.gateway.writer import Writer
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _LOG = logging.getLogger("pawl.gateway")
 _BEAT_SECONDS = 5.0
@@ -33,11 +32,18 @@ _Key = tuple[str, int, str]
 
 
 class Calls:
-    """Everything between the routes and the providers. One thread does all writing: commits are short and in order."""
+    """Everything between the routes and the providers."""
 
     def __init__(
-        self, ledger: Ledger, upstream: Upstream, providers: dict[str, Provider], tapes: Tapes, meter: Meter
+        self,
+        writer: Writer,
+        ledger: Ledger,
+        upstream: Upstream,
+        providers: dict[str, Provider],
+        tapes: Tapes,
+        meter: Meter,
     ) -> None:
+        self._writer = writer
         self._ledger = ledger
         self._upstream = upstream
         self._providers = providers
@@ -45,11 +51,6 @@ class Calls:
         self._meter = meter
         self._flights: dict[_Key, Flight] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-
-    async def write(self, job: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run a job of the ledger on the one writing thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, partial(job, *args, **kwargs))
 
     async def answer(self, call: Call, caller: Headers, query: str) -> Flight:
         """The answer, kept, joined or newly bought. Goes on when the caller leaves. Raises Refused."""
@@ -65,10 +66,7 @@ class Calls:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             if self._flights:
-                await self.write(self._ledger.beat)
-
-    def close(self) -> None:
-        self._writer.shutdown()
+                await self._writer.write(self._ledger.beat)
 
     @property
     def in_flight(self) -> int:
@@ -77,9 +75,9 @@ class Calls:
     async def _found(self, call: Call, caller: Headers, query: str) -> Flight:
         key = (call.session, call.seq, call.digest)
         for _ in range(_LOOKS):
-            found = await self.write(self._ledger.admit, call, partial(self._quote, call))
-            if isinstance(found, Answer):
-                return Flight.of(found, "kept")
+            found = await self._writer.write(partial(self._ledger.admit, call=call, quote=partial(self._quote, call)))
+            if isinstance(found, Kept):
+                return Flight.of(await asyncio.to_thread(self._ledger.unpack, found), "kept")
             if isinstance(found, Played):
                 return Flight.of(found.answer, TAPE)
             if isinstance(found, Reserved):
@@ -133,11 +131,19 @@ class Calls:
         pause = 0.2
         while True:
             try:
-                return await self.write(self._ledger.settle, reserved, outcome)
+                settle = partial(self._ledger.settle, reserved=reserved, outcome=outcome)
+                return await self._writer.write(partial(settle, packed=await self._packed(outcome.answer)))
             except (SQLAlchemyError, BaseError, OSError) as error:
                 _LOG.error("A receipt cannot be written (%s); trying again in %.1f s.", error, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10)
+
+    async def _packed(self, answer: Answer | None) -> dict[str, Any]:
+        if answer is None:
+            return {}
+        if len(answer.body) <= SMALL:  # it will not need the object store, which may be slow
+            return self._ledger.pack(answer)
+        return await asyncio.to_thread(self._ledger.pack, answer)
 
     def _broken(self, call: Call, reserved: Reserved) -> Landing:
         said = refusal(call.flavour, Kind.UPSTREAM_LOST, "The call broke inside the gateway; its log says where.")

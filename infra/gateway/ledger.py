@@ -49,48 +49,66 @@ class Played:
     answer: Answer
 
 
-class Ledger:
-    """All methods block; each is one transaction and durable when it returns. `owner` names this gateway for good:
-    what an earlier process of that name left in flight is lost."""
+@dataclass(frozen=True)
+class Kept:
+    """An answer that was bought before, as it lies in the ledger."""
 
-    def __init__(self, engine: sa.Engine, objects: Objects, owner: str) -> None:
-        self._engine = engine
+    status: int
+    headers: str
+    packed: bytes | None
+    digest: str | None
+
+
+Admission = Reserved | InFlight | Played | Kept
+
+
+class Ledger:
+    """Its methods are parts of the writer's transactions, but for `pack` and `unpack`, which may use the object store.
+    `owner` names this gateway for good: what an earlier process of that name left in flight is lost."""
+
+    def __init__(self, objects: Objects, owner: str) -> None:
         self._objects = objects
         self.owner = owner
 
-    def admit(self, call: Call, quote: Callable[[Run], Quote]) -> Reserved | InFlight | Played | Answer:
-        """Find the call's answer, or set its worst case aside. Raises Refused, having changed nothing."""
-        with self._engine.begin() as connection:
-            run = rows.open_run(connection, call.session)
-            known = rows.latest_attempt(connection, call)
-            if known is None or known["state"] != State.ANSWERED:
-                return self._reserve(connection, call, run, known, quote)
-        return self._answer(known)
+    def admit(self, connection: sa.Connection, call: Call, quote: Callable[[Run], Quote]) -> Admission:
+        """Find the call's answer, or set its worst case aside. Raises Refused."""
+        run = rows.open_run(connection, call.session)
+        known = rows.latest_attempt(connection, call)
+        if known is not None and known["state"] == State.ANSWERED:
+            return Kept(known["status"], known["headers"], known["answer"], known["answer_object"])
+        return self._reserve(connection, call, run, known, quote)
 
-    def settle(self, reserved: Reserved, outcome: Outcome) -> None:
-        """Put what really happened in the place of what was set aside, and keep the answer."""
-        kept = self._kept(outcome.answer)
-        with self._engine.begin() as connection:
-            run = rows.any_run(connection, reserved.run.session)
-            rows.end_call(connection, reserved.id, rows.ended(outcome) | kept)
-            rows.book(connection, run, rows.settling(reserved.worst, outcome.metered), outcome.last)
+    def settle(self, connection: sa.Connection, reserved: Reserved, outcome: Outcome, packed: dict[str, Any]) -> None:
+        """Put what really happened in the place of what was set aside; `packed` is the outcome's answer, packed."""
+        run = rows.any_run(connection, reserved.run.session)
+        rows.end_call(connection, reserved.id, rows.ended(outcome) | packed)
+        rows.book(connection, run, rows.settling(reserved.worst, outcome.metered), outcome.last)
 
-    def recover(self) -> int:
+    def recover(self, connection: sa.Connection) -> int:
         """At the start: what was in flight when a gateway died is lost. Returns how many calls that were."""
         in_flight = sa.select(CALLS).where(CALLS.c.state == State.IN_FLIGHT.value).with_for_update()
-        with self._engine.begin() as connection:
-            found = connection.execute(in_flight).mappings().all()
-            lost = [row for row in found if row["owner"] == self.owner or not rows.is_alive(connection, row)]
-            for row in lost:
-                rows.lose(connection, row)
+        found = connection.execute(in_flight).mappings().all()
+        lost = [row for row in found if row["owner"] == self.owner or not rows.is_alive(connection, row)]
+        for row in lost:
+            rows.lose(connection, row)
         return len(lost)
 
-    def beat(self) -> None:
+    def beat(self, connection: sa.Connection) -> None:
         """Say that this gateway lives, for others on the same database."""
-        with self._engine.begin() as connection:
-            seen = sa.update(GATEWAYS).where(GATEWAYS.c.owner == self.owner).values(seen_at=now())
-            if connection.execute(seen).rowcount == 0:
-                connection.execute(sa.insert(GATEWAYS).values(owner=self.owner, seen_at=now()))
+        seen = sa.update(GATEWAYS).where(GATEWAYS.c.owner == self.owner).values(seen_at=now())
+        if connection.execute(seen).rowcount == 0:
+            connection.execute(sa.insert(GATEWAYS).values(owner=self.owner, seen_at=now()))
+
+    def pack(self, answer: Answer) -> dict[str, Any]:
+        """The columns that hold an answer. A large one is in the object store, durably, when this returns."""
+        packed = zlib.compress(answer.body, 1)
+        if len(packed) <= SMALL:
+            return {"headers": json.dumps(answer.headers), "answer": packed}
+        return {"headers": json.dumps(answer.headers), "answer_object": self._objects.keep(packed)}
+
+    def unpack(self, kept: Kept) -> Answer:
+        packed = self._objects.load(kept.digest or "") if kept.packed is None else kept.packed
+        return Answer(status=kept.status, headers=json.loads(kept.headers), body=zlib.decompress(packed))
 
     def _reserve(
         self,
@@ -99,7 +117,7 @@ class Ledger:
         run: Run,
         known: sa.RowMapping | None,
         quote: Callable[[Run], Quote],
-    ) -> Reserved | InFlight | Played | Answer:
+    ) -> Admission:
         if known is not None and known["state"] == State.IN_FLIGHT:
             if known["owner"] == self.owner or rows.is_alive(connection, known):
                 return InFlight(known["owner"])
@@ -126,19 +144,6 @@ class Ledger:
             call_id = rows.insert_call(connection, attempt)
             rows.book(connection, run, rows.reserving(quoted.worst))
             return Reserved(id=call_id, run=run, worst=quoted.worst)
-        rows.insert_call(connection, attempt | rows.ended(quoted.outcome) | self._kept(quoted.outcome.answer))
+        rows.insert_call(connection, attempt | rows.ended(quoted.outcome) | self.pack(quoted.outcome.answer))
         rows.book(connection, run, rows.spending(quoted.outcome.metered))
         return Played(quoted.outcome.answer)
-
-    def _kept(self, answer: Answer | None) -> dict[str, Any]:
-        """The columns that hold an answer. A large one is in the object store when they are written."""
-        if answer is None:
-            return {}
-        packed = zlib.compress(answer.body, 1)
-        if len(packed) <= SMALL:
-            return {"headers": json.dumps(answer.headers), "answer": packed}
-        return {"headers": json.dumps(answer.headers), "answer_object": self._objects.keep(packed)}
-
-    def _answer(self, row: sa.RowMapping) -> Answer:
-        packed = row["answer"] if row["answer"] is not None else self._objects.load(row["answer_object"])
-        return Answer(status=row["status"], headers=json.loads(row["headers"]), body=zlib.decompress(packed))

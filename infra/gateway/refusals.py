@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from infra.gateway.wire import Flavour
+from infra.gateway.writer import Declined
 
 
 class Shape(NamedTuple):
@@ -28,7 +29,7 @@ class Kind(Enum):
     BUSY = Shape(503, "overloaded_error", 503, "server_error", "busy")
 
 
-class Refused(Exception):
+class Refused(Declined):
     """A call that is not answered. The message is for people: cause and next step."""
 
     def __init__(self, kind: Kind, message: str) -> None:

@@ -24,6 +24,7 @@ from infra.gateway.providers import providers
 from infra.gateway.settings import GatewaySettings
 from infra.gateway.tables import TABLES
 from infra.gateway.upstream import Upstream
+from infra.gateway.writer import Writer
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.storage import Objects, open_engine
@@ -37,20 +38,23 @@ def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
     with engine.begin() as connection:
         TABLES.create_all(connection)
     objects = Objects(settings.objects_url or settings.home / "objects")
-    ledger = Ledger(engine, objects, owner)
-    if lost := ledger.recover():
+    ledger, writer = Ledger(objects, owner), Writer(engine)
+    with engine.begin() as connection:
+        lost = ledger.recover(connection)
+    if lost:
         _LOG.warning("%d calls were in flight when the gateway died; each is charged at its worst case.", lost)
     prices = PriceList(own.prices)
     meter, tapes, vendors = Meter(prices), Tapes(objects, prices), providers(own)
     http = _client(own)
-    calls = Calls(ledger, Upstream(http, meter, own), vendors, tapes, meter)
+    calls = Calls(writer, ledger, Upstream(http, meter, own), vendors, tapes, meter)
     secret = gateway_secret(settings)
 
     async def close() -> None:
         await http.aclose()
+        writer.close()
         engine.dispose()
 
-    return create_app(calls, Admin(calls, Accounts(engine), vendors, prices, tapes, secret), secret, close)
+    return create_app(calls, Admin(writer, Accounts(engine), vendors, prices, tapes, secret), secret, close)
 
 
 def serve(settings: Settings, own: GatewaySettings) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,7 @@ _LIMITS = {
     Flavour.RESPONSES: ("max_output_tokens",),
     Flavour.CHAT: ("max_completion_tokens", "max_tokens"),
 }
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _BILLING = "x-anthropic-billing-header"
 
 
@@ -78,9 +80,10 @@ class Call:
         choices = self.body.get("n")
         return limit if limit is None or not isinstance(choices, int) else limit * max(1, choices)
 
-    def blocks(self) -> Iterator[Mapping[str, Any]]:
-        """Every item and content block of the conversation, nested ones too."""
-        return _walk(self.body.get(_conversation(self.flavour)))
+    def blocks(self, mentioning: re.Pattern[bytes]) -> Iterator[Mapping[str, Any]]:
+        """Every item and content block, nested ones too, of the items whose canonical form matches."""
+        items = as_list(self.body.get(_conversation(self.flavour)))
+        return _walk([item for item, form in zip(items, self.items, strict=False) if mentioning.search(form)])
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -152,8 +155,7 @@ def _is_billing(block: object) -> bool:
 
 
 def _canonical(value: object) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode(errors="surrogatepass")
+    return _ENCODER.encode(value).encode(errors="surrogatepass")
 
 
 def _walk(value: object) -> Iterator[Mapping[str, Any]]:
