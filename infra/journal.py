@@ -1,20 +1,16 @@
 """The journal's storage: entries and small bodies in a database, large bodies in an object store."""
 
 import hashlib
-import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import obstore
 import sqlalchemy as sa
-from obstore.store import LocalStore, ObjectStore, from_url
-from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.exc import IntegrityError
 
+from infra.storage import READS, Objects, open_engine
 from workflows.domain.model import Record
 from workflows.ports.journal import Entry, EntryKind
 
@@ -63,12 +59,11 @@ class JournalStore:
     All methods block and may be called from any thread; several processes may share one database and object store.
     """
 
-    def __init__(self, url: str, objects: str | Path, synchronous: str = "FULL") -> None:
-        """`url` is SQLAlchemy's; `objects` is a folder or a URL that obstore understands. For SQLite, `synchronous`
-        NORMAL is safe against a killed process but may lose the last commits in a power cut."""
-        self._engine = _engine(url, synchronous)
-        self._reading = self._engine.execution_options(pawl_reads=True)
-        self._objects = _object_store(objects)
+    def __init__(self, url: str, objects: str | Path) -> None:
+        """`url` is SQLAlchemy's; `objects` is a folder or a URL that obstore understands."""
+        self._engine = open_engine(url)
+        self._reading = self._engine.execution_options(**READS)
+        self._objects = Objects(objects)
         with self._engine.begin() as connection:
             _TABLES.create_all(connection)
 
@@ -116,18 +111,19 @@ class JournalStore:
         if len(data) <= SMALL:
             self.write([data])
         else:
-            self._keep_object(data)
+            self._objects.keep(data)
         return reference(data)
 
     def load(self, ref: str) -> bytes:
         """The bytes of a reference. Raises KeyError when there are none, or when what is there was damaged."""
         with self._reading.connect() as connection:
             data = connection.execute(sa.select(_BODIES.c.data).where(_BODIES.c.ref == ref)).scalar()
-        if data is None:
-            data = self._load_object(ref)
-        if reference(data) != ref:
-            raise KeyError(f"{ref} is damaged: its bytes have another digest. Restore it from a backup.")
-        return data
+        if data is not None:
+            return data
+        try:
+            return self._objects.load(ref.removeprefix(_PREFIX))
+        except KeyError as error:
+            raise KeyError(f"The journal holds nothing whole under {ref!r} ({error.args[0]}).") from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -140,25 +136,6 @@ class JournalStore:
                 _insert_bodies(connection, bodies)
             stored = _insert_entries(connection, entries) if entries else {}
         return [reference(item) if isinstance(item, bytes) else stored[item.session, item.key] for item in batch]
-
-    def _keep_object(self, data: bytes) -> None:
-        path = _object_path(reference(data))
-        if self._object_size(path) != len(data):
-            obstore.put(self._objects, path, data)
-        if isinstance(self._objects, LocalStore):
-            _make_durable(Path(str(self._objects.prefix)), path)
-
-    def _object_size(self, path: str) -> int | None:
-        try:
-            return obstore.head(self._objects, path)["size"]
-        except FileNotFoundError:
-            return None
-
-    def _load_object(self, ref: str) -> bytes:
-        try:
-            return bytes(obstore.get(self._objects, _object_path(ref)).bytes())
-        except FileNotFoundError as error:
-            raise KeyError(f"The journal holds nothing under {ref!r}.") from error
 
 
 def _insert_bodies(connection: sa.Connection, bodies: Mapping[str, bytes]) -> None:
@@ -191,48 +168,3 @@ def _entry(row: sa.RowMapping) -> Entry:
         body=row["body"],
         at=datetime.fromisoformat(row["at"]),
     )
-
-
-def _object_path(ref: str) -> str:
-    digest = ref.removeprefix(_PREFIX)
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise KeyError(f"{ref!r} is not a journal reference: those read {_PREFIX}<64 hex digits>.")
-    return f"{digest[:2]}/{digest[2:]}"
-
-
-def _make_durable(folder: Path, path: str) -> None:
-    """The object store leaves written files to the operating system; a row must not outlive the body it names."""
-    for part in (folder / path, (folder / path).parent, folder):
-        handle = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _object_store(where: str | Path) -> ObjectStore:
-    if isinstance(where, str) and "://" in where:
-        return LocalStore.from_url(where, mkdir=True) if where.startswith("file://") else from_url(where)
-    return LocalStore(Path(where), mkdir=True)
-
-
-def _engine(url: str, synchronous: str) -> sa.Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN cannot be IMMEDIATE
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={synchronous}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        """A writer takes its lock first: upgrading a read later fails at once when another process wrote meanwhile."""
-        reads = connection.get_execution_options().get("pawl_reads", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine

@@ -26,6 +26,7 @@ from activities.agent.transcript import ToolResult
 from workflows.domain.model import Record
 from workflows.domain.session import TakeTurn
 from workflows.ports.journal import Entry, EntryKind, Journal
+from workflows.ports.sandbox import Denied
 from workflows.ports.workspace import Checkout
 
 NO_SANDBOX = "none"
@@ -90,9 +91,14 @@ async def carry_out(notebook: Notebook, answer: ModelResponse, open_: Callable[[
         return Outcome(await _run_all(notebook, calls, None), turn.workspace.state, NO_SANDBOX)
     checkout = await open_()
     results = await _run_all(notebook, calls, checkout)
-    state = turn.workspace.state
-    if any(isinstance(call, Call) and call.may_change_files for call in calls):
+    if not any(isinstance(call, Call) and call.may_change_files for call in calls):
+        return Outcome(results, turn.workspace.state, checkout.instance)
+    try:
         state = await checkout.keep_state(f"{notebook.digest}-state")
+    except Denied as error:
+        told = f"{results[-1].text}\n\nYour files cannot be kept as they are, and work in them can be lost: {error}"
+        unkept = results[-1].model_copy(update={"text": told, "ok": False})
+        return Outcome((*results[:-1], unkept), turn.workspace.state, checkout.instance)
     return Outcome(results, state, checkout.instance)
 
 
