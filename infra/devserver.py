@@ -12,9 +12,9 @@ from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from workflows import names
 from workflows.domain.model import Record
@@ -93,7 +93,7 @@ async def serves(address: str) -> bool:
     """Whether workflows can be started there."""
     try:
         async with asyncio.timeout(2):
-            client = await Client.connect(address, data_converter=pydantic_data_converter)
+            client = await Client.connect(address, data_converter=DATA_CONVERTER)
             return await client.service_client.check_health()
     except (RuntimeError, RPCError, TimeoutError):
         return False

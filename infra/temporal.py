@@ -11,7 +11,6 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -19,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from infra import home
 from infra.exits import NoAccess, NotFound, OutOfReach, PawlError, RateLimited
 from infra.exits import exit_now as exit_now  # beside `connect`, for whoever holds a client
+from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from workflows import names
 
@@ -40,7 +40,7 @@ async def connect(
     address = config.get("target_host", LOCAL_ADDRESS)
     try:
         async with asyncio.timeout(wait_seconds):
-            return await Client.connect(**config, data_converter=pydantic_data_converter, plugins=plugins)
+            return await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins)
     except TimeoutError as error:
         raise _out_of_reach(address, f"no answer in {wait_seconds:g} s") from error
     except RuntimeError as error:  # what the SDK's core raises for every failed connection

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from infra import devserver, temporal_cli
+from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 
 
@@ -33,4 +33,4 @@ async def client(temporal_address: str) -> Client:
     async with asyncio.timeout(60):
         while not await devserver.serves(temporal_address):  # noqa: ASYNC110  # another process: no event to wait for
             await asyncio.sleep(0.05)
-    return await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    return await Client.connect(temporal_address, data_converter=DATA_CONVERTER)

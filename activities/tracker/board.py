@@ -25,8 +25,8 @@ class BoardTracker(Tracker):
         return await self._on(claim.ref, lambda card: board.claim(self.folder, card, claim.account, claim.version))
 
     @activity.defn
-    async def move_ticket(self, move: MoveTicket) -> Ticket:
-        return await self._on(move.ref, lambda card: board.move(self.folder, card, move.to))
+    async def move_ticket(self, move: MoveTicket) -> None:
+        await self._on(move.ref, lambda card: board.move(self.folder, card, move.to))
 
     @activity.defn
     async def post_comment(self, comment: PostComment) -> None:

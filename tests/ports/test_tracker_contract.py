@@ -80,15 +80,16 @@ async def test_the_version_grows_with_every_change_and_only_then(rig: TrackerRig
 @pytest.mark.parametrize("phase", list(Phase))
 async def test_every_phase_can_be_shown(rig: TrackerRig, phase: Phase) -> None:
     ref = await rig.add("One")
-    moved = await rig.tracker.move_ticket(MoveTicket(ref=ref, to=phase))
-    assert moved.status == phase
-    assert await rig.look(ref) == moved
+    await rig.tracker.move_ticket(MoveTicket(ref=ref, to=phase))
+    assert (await rig.look(ref)).status == phase
 
 
 async def test_moving_to_where_it_is_changes_nothing(rig: TrackerRig) -> None:
     ref = await rig.add("One")
-    first = await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.BUILDING))
-    assert await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.BUILDING)) == first
+    await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.BUILDING))
+    first = await rig.look(ref)
+    await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.BUILDING))
+    assert await rig.look(ref) == first
 
 
 @pytest.mark.parametrize("end", [Phase.DONE, Phase.CANCELLED, Phase.GAVE_UP, Phase.TODO])

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from infra import devserver, temporal_cli
+from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from infra.temporal import exit_now
 from tests.replay.stories import STORIES, Story
@@ -40,7 +40,7 @@ async def server() -> AsyncGenerator[Client]:
             address = f"127.0.0.1:{ports.temporal}"
             while not await devserver.serves(address):  # noqa: ASYNC110  # another process: no event to wait for
                 await asyncio.sleep(0.05)
-            yield await Client.connect(address, data_converter=pydantic_data_converter)
+            yield await Client.connect(address, data_converter=DATA_CONVERTER)
         finally:
             process.kill()
             process.wait()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from infra.payloads import DATA_CONVERTER
 from infra.temporal import workflow_runner
 from tests.replay.stories import STORIES
 from workflows.session import Session
@@ -20,7 +20,7 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
 def replayer(*flows: type) -> Replayer:
-    return Replayer(workflows=flows, data_converter=pydantic_data_converter, workflow_runner=workflow_runner())
+    return Replayer(workflows=flows, data_converter=DATA_CONVERTER, workflow_runner=workflow_runner())
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)

@@ -49,7 +49,7 @@ class Tracker(Port):
 
     @activity.defn
     @abstractmethod
-    async def move_ticket(self, move: MoveTicket) -> Ticket:
+    async def move_ticket(self, move: MoveTicket) -> None:
         """Show the phase on the card. Moving to where it is already changes nothing."""
 
     @activity.defn
