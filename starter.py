@@ -194,7 +194,7 @@ def _add_action(action: Action, words: str) -> None:
 
     params: list[click.Parameter] = [
         click.Argument(["ticket"]),
-        click.Argument(["note"], required=action in _NEEDS_WORDS, default=None if action in _NEEDS_WORDS else ""),
+        click.Argument(["note"]) if action in _NEEDS_WORDS else click.Argument(["note"], default=""),
         click.Option(["--by"], default="", metavar="NAME", help="Who decides. Default: your user name."),
         click.Option(["--dry-run"], is_flag=True, help="Say what would happen and change nothing."),
     ]

@@ -1,0 +1,182 @@
+"""`pawl` where nothing runs: it says what is wrong and what to do, in words or in JSON, and never hangs."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.console import safe
+from infra.exits import Exit
+from tests.infra.command_line import ROOT, environment, pawl, pawl_in_terminal
+
+COMMANDS = [
+    *("demo", "up", "run", "list", "show", "events"),
+    *("approve", "request-changes", "reject", "answer", "steer", "pause", "resume", "top-up", "take-over", "abort"),
+    *("doctor", "server", "gateway", "worker"),
+]
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
+CLOSED = "127.0.0.1:1"
+
+
+@contextmanager
+def silent_server() -> Generator[str]:
+    """An address where connections are taken and never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken: list[socket.socket] = []
+        threading.Thread(target=lambda: _take_all(listener, taken), daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        for connection in taken:
+            connection.close()
+
+
+def _take_all(listener: socket.socket, taken: list[socket.socket]) -> None:
+    while True:
+        try:
+            taken.append(listener.accept()[0])
+        except OSError:
+            return
+
+
+def test_help_lists_every_command_in_the_order_people_meet_them(tmp_path: Path) -> None:
+    said = pawl(tmp_path, "--help")
+    assert said.code == 0
+    listed = re.findall(r"^  ([a-z-]+)  ", said.out.partition("Commands:")[2], re.MULTILINE)
+    assert listed == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: str) -> None:
+    said = pawl(tmp_path, command, "--help")
+    assert said.code == 0
+    assert "--json" in said.out
+    assert "Usage: pawl" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lst"], "No such command"),
+        (["run", "ENG-1"], "--repo"),
+        (["approve"], "TICKET"),
+        (["answer", "ENG-1"], "NOTE"),
+        (["top-up", "ENG-1", "--usd", "x"], "dollars above 0"),
+        (["top-up", "ENG-1", "--usd", "-1"], "dollars above 0"),
+        (["events", "x", "--from", "-1"], "--from"),
+        (["steer", "ENG-1", "x" * 10_001], "note cannot be used"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_usage(tmp_path: Path, arguments: list[str], said: str) -> None:
+    answer = pawl(tmp_path, *arguments)
+    assert answer.code == Exit.USAGE
+    assert said in answer.error["message"]
+    assert answer.error["code"] == Exit.USAGE
+
+
+def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
+    answer = pawl(tmp_path, "list", PAWL_ACTIVITY_SLOTS="many")
+    assert answer.code == Exit.USAGE
+    assert "PAWL_ACTIVITY_SLOTS" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "ENG-1"], ["approve", "ENG-1"], ["top-up", "ENG-1", "--usd", "5"]]
+)
+def test_without_a_server_the_next_step_is_said(tmp_path: Path, arguments: list[str]) -> None:
+    answer = pawl(tmp_path, *arguments, TEMPORAL_ADDRESS=CLOSED)
+    assert answer.code == Exit.OUTSIDE
+    assert CLOSED in answer.error["message"]
+    assert "pawl up" in answer.error["next"]
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    with silent_server() as address:
+        answer = pawl(tmp_path, "list", TEMPORAL_ADDRESS=address)
+    assert answer.code == Exit.OUTSIDE
+    assert "no answer" in answer.error["message"]
+
+
+def test_people_get_words_and_colours_and_no_traceback(tmp_path: Path) -> None:
+    seen = pawl_in_terminal(tmp_path, "list", TEMPORAL_ADDRESS=CLOSED, TERM="xterm")
+    assert seen.code == Exit.OUTSIDE
+    assert "cannot be reached" in seen.out
+    assert COLOUR.search(seen.out)
+    assert "Traceback" not in seen.out
+
+
+def test_no_color_is_respected_and_debug_shows_where(tmp_path: Path) -> None:
+    seen = pawl_in_terminal(tmp_path, "list", "--debug", TEMPORAL_ADDRESS=CLOSED, TERM="xterm", NO_COLOR="1")
+    assert not COLOUR.search(seen.out)
+    assert "Traceback" in seen.out
+
+
+def test_a_ticket_that_is_nowhere_is_not_found(tmp_path: Path) -> None:
+    answer = pawl(tmp_path, "run", "ENG-9", "--repo", ".", "--model", "anthropic:x", "--dry-run")
+    assert answer.code == Exit.NOT_FOUND
+    assert "ENG-9" in answer.error["message"]
+
+
+def test_a_run_needs_a_model_and_a_readable_tape(tmp_path: Path) -> None:
+    card = tmp_path / "greet.md"
+    card.write_text("# Add a greeting\n\nPlease.\n")
+    run = ("run", str(card), "--repo", ".", "--dry-run")
+    assert "No model is named" in pawl(tmp_path, *run).error["message"]
+    tape = tmp_path / "tape.jsonl"
+    tape.write_text('{"tape": 1}\n')
+    broken = pawl(tmp_path, *run, "--tape", str(tape))
+    assert broken.code == Exit.USAGE
+    assert "line 1" in broken.error["message"]
+
+
+def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path) -> None:
+    home, card = tmp_path / "home", tmp_path / "greet.md"
+    card.write_text("# Add a greeting\n\nPlease.\n")
+    answer = pawl(
+        home, "run", "greet.md", "--repo", ".", "--model", "openai:gpt-5", "--budget", "2", "--dry-run", cwd=tmp_path
+    )
+    assert answer.code == 0
+    order = answer.json["order"]
+    assert (order["identifier"], order["title"], order["usd"]) == ("greet", "Add a greeting", "2")
+    assert order["repository"] == str(tmp_path)
+    assert not home.exists()
+
+
+def test_events_of_a_home_without_a_journal(tmp_path: Path) -> None:
+    assert pawl(tmp_path, "events", "ENG-1").code == Exit.NOT_FOUND
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_database_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"this is not a database, and it is long enough to be read as one")
+    answer = pawl(tmp_path, "events", "ENG-1")
+    assert answer.code == Exit.OUTSIDE
+    assert "not a database" in answer.error["message"]
+
+
+def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:
+    with silent_server() as address:
+        running = subprocess.Popen(
+            [sys.executable, str(ROOT / "starter.py"), "list"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(tmp_path, TEMPORAL_ADDRESS=address),
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(timeout=4)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == Exit.INTERRUPTED
+    assert (out, "Traceback" in err) == ("", False)
+
+
+def test_text_of_unknown_origin_cannot_steer_the_terminal() -> None:
+    assert "\x1b" not in safe("a\x1b[2Jb\x9b31mc\u202ed\re")
+    assert safe("[bold]x[/]\n\tÄ é 漢") == "\\[bold]x\\[/]\n\tÄ é 漢"
