@@ -27,7 +27,7 @@ from workflows.ports.sandbox import (
     SandboxSpec,
 )
 
-_LONGEST_NAP = 0.025
+_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.025
 
 T = TypeVar("T")
 
@@ -93,10 +93,10 @@ class BubblewrapSandbox(Sandbox):
         self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
     ) -> JobView:
         folder = folders.job_folder(self._folder(ref), job)
-        deadline, nap = time.monotonic() + wait_seconds, 0.001
-        while (left := deadline - time.monotonic()) > 0 and not jobs.has_ended(folder):
-            await asyncio.sleep(min(nap, left))
-            nap = min(2 * nap, _LONGEST_NAP)
+        started = time.monotonic()
+        while (waited := time.monotonic() - started) < wait_seconds and not jobs.has_ended(folder):
+            nap = max(_SHORTEST_NAP, min(waited / 8, _LONGEST_NAP))  # see the end late by an eighth of the time at most
+            await asyncio.sleep(min(nap, wait_seconds - waited))
         return await self._within(ref, lambda _: jobs.view(folder, out_at, err_at))
 
     async def kill(self, ref: SandboxRef, job: str) -> None:
@@ -127,6 +127,7 @@ class BubblewrapSandbox(Sandbox):
         """Run a real sandbox once. Raises Refused, with the exact fix, where none can run."""
         _bwrap()
         mounts.require_sources(self._mounts)
+        await asyncio.to_thread(self._bury_all)
         spec = SandboxSpec(key=f"proof-{secrets.token_hex(8)}")
         about = await asyncio.to_thread(folders.make, self._root, spec)
         ref = SandboxRef(key=spec.key, instance=about.instance)
@@ -151,14 +152,21 @@ class BubblewrapSandbox(Sandbox):
 
     def _destroy(self, key: str) -> None:
         remains = folders.take_away(self._root, key)
-        if remains is None:
-            return
-        instance = folders.about_of(remains).instance
-        for folder in (remains / "jobs").iterdir():
+        if remains is not None:
+            self._bury(remains)
+
+    def _bury(self, remains: Path) -> None:
+        for folder in (remains / "jobs").glob("*"):
             jobs.kill(folder)
+        name = folders.instance_of(remains)
         folders.remove(remains)
-        if self._cgroups:
-            self._cgroups.remove(instance)
+        if self._cgroups and name:
+            self._cgroups.remove(name)
+
+    def _bury_all(self) -> None:
+        """Finish what workers that died had begun to remove."""
+        for remains in folders.taken_away(self._root):
+            self._bury(remains)
 
 
 def _bwrap() -> str:

@@ -72,6 +72,19 @@ def living(root: Path) -> list[str]:
     return sorted(folder.name for folder in root.glob("[!.]*") if folder.is_dir())
 
 
+def taken_away(root: Path) -> list[Path]:
+    """The remains of sandboxes that were taken away and not yet removed."""
+    return list(root.glob(".gone-*"))
+
+
+def instance_of(remains: Path) -> str:
+    """The instance these remains were; empty when that cannot be told any more."""
+    try:
+        return about_of(remains).instance
+    except Gone:
+        return ""
+
+
 @contextmanager
 def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
     """Keep the sandbox from being removed meanwhile. Raises Gone when it has been, or is another by now."""

@@ -98,12 +98,14 @@ class SandboxCheckout(Checkout):
         """
         await self._sandbox.start(self._ref, job, command)
         view = await self._sandbox.poll(self._ref, job, wait_seconds=_WATCH_SECONDS)
+        out, err = view.out, view.err
         while view.state is JobState.RUNNING:
-            view = await self._sandbox.poll(self._ref, job, wait_seconds=_WATCH_SECONDS)
+            view = await self._sandbox.poll(self._ref, job, len(out), len(err), wait_seconds=_WATCH_SECONDS)
+            out, err = out + view.out, err + view.err
         if view.reason is ExitReason.GONE:
             await self._sandbox.destroy(self._ref.key)
             raise Gone(f"The sandbox {self._ref.key} died during {job}.")
-        return view
+        return view.model_copy(update={"out": out, "err": err})
 
 
 def git_job(script: str, *arguments: str) -> Command:

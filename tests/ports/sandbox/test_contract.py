@@ -70,6 +70,18 @@ async def test_destroy_kills_what_runs(sandbox: Sandbox, ref: SandboxRef, mark: 
     assert not host_processes(mark)
 
 
+async def test_a_removal_that_was_cut_off_is_finished(
+    sandbox: Sandbox, ref: SandboxRef, provider: str, mark: str, tmp_path: Path
+) -> None:
+    await sandbox.start(ref, "j", shell(f"sleep {mark}", timeout_seconds=60))
+    await until(lambda: bool(host_processes(f"sleep\0{mark}")))
+    (tmp_path / "sandboxes" / ref.key).rename(tmp_path / "sandboxes" / ".gone-half")
+    next_worker = PROVIDERS[provider](tmp_path / "sandboxes")
+    await made(next_worker, "new")
+    assert not host_processes(mark)
+    assert not (tmp_path / "sandboxes" / ".gone-half").exists()
+
+
 @pytest.mark.parametrize("code", [0, 7, 124, 126, 127, 137, 255])
 async def test_exit_codes_are_exact(sandbox: Sandbox, ref: SandboxRef, code: int) -> None:
     view = await ran(sandbox, ref, "j", f"exit {code}")

@@ -1,85 +1,19 @@
-"""Checkouts and checks over real sandboxes, real git and the real journal."""
+"""Checkouts: made, found again, taken out of, and never trusted."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
-from temporalio.exceptions import ApplicationError
 
 from activities.git import TrustedClones
-from activities.journal.sql import SqlJournal
-from activities.sandbox.bubblewrap import BubblewrapSandbox
-from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
-from activities.workspace.sandboxed import SandboxWorkspace
-from infra.journal import JournalStore
-from tests.repos import git, make_repository
-from workflows.domain.change import Check, Repository
-from workflows.domain.failures import Failure
-from workflows.domain.policy import SandboxLimits
+from activities.workspace.checkouts import SandboxCheckouts
+from tests.ports.workspace.helpers import FILES, kill_supervisor, sh
+from tests.repos import git
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import Denied, ExitReason, Gone, Sandbox
-from workflows.ports.workspace import Checkout, DestroyWorkspace, PrepareWorkspace, RunChecks
 
 pytestmark = pytest.mark.sandbox
-
-FILES: dict[str, str | bytes] = {
-    "README": "hello\n",
-    "src/code.py": "x = 1\n",
-    "data.bin": bytes(range(256)),
-    ".gitignore": "ignored/\n",
-}
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    store = JournalStore(f"sqlite:///{tmp_path}/journal.db", tmp_path / "objects")
-    yield SqlJournal(store)
-    store.close()
-
-
-@pytest.fixture
-def clones(tmp_path: Path) -> TrustedClones:
-    return TrustedClones(tmp_path / "clones")
-
-
-@pytest.fixture
-async def repository(tmp_path: Path, clones: TrustedClones) -> Repository:
-    url = str(make_repository(tmp_path / "origin", FILES, branch="trunk"))
-    branch, sha = await clones.fetch("origin", url)
-    return Repository(name="origin", url=url, base_branch=branch, base_sha=sha)
-
-
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncGenerator[Sandbox]:
-    sandbox = BubblewrapSandbox(tmp_path / "sandboxes")
-    yield sandbox
-    for info in await sandbox.list({}):
-        await sandbox.destroy(info.ref.key)
-
-
-@pytest.fixture
-def checkouts(sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> SandboxCheckouts:
-    return SandboxCheckouts(sandbox, clones, journal)
-
-
-@pytest.fixture
-def workspace(sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -> SandboxWorkspace:
-    return SandboxWorkspace(sandbox, checkouts, journal)
-
-
-@pytest.fixture
-def order(repository: Repository) -> WorkspaceOrder:
-    return WorkspaceOrder(key="t1.builder1", repository=repository, limits=SandboxLimits(memory_mb=512, seconds=20))
-
-
-async def sh(checkout: Checkout, job: str, command: str) -> str:
-    ran = await checkout.run(job, command, 20)
-    assert ran.ok, ran
-    return ran.output
 
 
 async def test_a_new_checkout_is_the_base_as_git_shows_it(checkouts: SandboxCheckouts, order: WorkspaceOrder) -> None:
@@ -242,7 +176,7 @@ async def test_a_set_up_that_was_cut_off_is_made_again(
 ) -> None:
     opening = asyncio.create_task(checkouts.open(order))
     jobs = tmp_path / "sandboxes" / order.key / "jobs"
-    await _kill_supervisor(jobs, "set-up-*")
+    await kill_supervisor(jobs, "set-up-*")
     checkout = await opening
     assert await sh(checkout, "j", "cat README; git status --short") == "hello\n"
     assert len(await sandbox.list({})) == 1
@@ -282,7 +216,7 @@ async def test_a_sandbox_that_died_is_gone_and_the_next_is_fresh(
     await checkout.write("lost", b"")
     running = asyncio.create_task(checkout.run("j", "sleep 30", 30))
     jobs = tmp_path / "sandboxes" / order.key / "jobs"
-    await _kill_supervisor(jobs, "run-j-*")
+    await kill_supervisor(jobs, "run-j-*")
     with pytest.raises(Gone):
         await running
     with pytest.raises(Gone):
@@ -293,78 +227,9 @@ async def test_a_sandbox_that_died_is_gone_and_the_next_is_fresh(
         await anew.read("lost", 10)
 
 
-async def test_checks_run_on_exactly_the_state(
-    workspace: SandboxWorkspace, checkouts: SandboxCheckouts, sandbox: Sandbox, order: WorkspaceOrder, journal: Journal
-) -> None:
-    agents = await checkouts.open(order)
-    await agents.write("README", b"changed\n")
-    state = await agents.keep_state("k")
-    await agents.write("README", b"changed after that\n")
-    request = RunChecks(
-        key="t1.strike:1",
-        workspace=order.model_copy(update={"state": state}),
-        checks=(
-            Check(name="state", run="cat README; test $(cat README) = changed"),
-            Check(name="tests", run="echo '2 failed in 0.31s at 0x7f12'; exit 1"),
-            Check(name="slow", run="sleep 30", timeout_seconds=1),
-        ),
-    )
-    report = await workspace.run_checks(request)
-    assert not report.ok
-    assert report.summary == "tests: exited 1; slow: timed out after 1 s"
-    assert '"output":"changed\\n"' in await journal.load_text(report.log)
-    assert [info.ref.key for info in await sandbox.list({})] == [order.key], "the sandbox of the checks is gone"
-    other_times = request.checks[1].model_copy(update={"run": "echo '2 failed in 0.99s at 0x8888'; exit 1"})
-    again = await workspace.run_checks(
-        request.model_copy(update={"key": "t1.strike:2", "checks": (request.checks[0], other_times, request.checks[2])})
-    )
-    assert again.fingerprint == report.fingerprint != ""
-    passed = await workspace.run_checks(request.model_copy(update={"checks": request.checks[:1]}))
-    assert (passed.ok, passed.summary, passed.fingerprint) == (True, "state: passed", "")
-
-
-async def test_cancelled_checks_leave_nothing(
-    workspace: SandboxWorkspace, sandbox: Sandbox, order: WorkspaceOrder
-) -> None:
-    request = RunChecks(key="t1.strike:1", workspace=order, checks=(Check(name="slow", run="sleep 30"),))
-    checking = asyncio.create_task(workspace.run_checks(request))
-    await asyncio.sleep(0.5)
-    assert len(await sandbox.list({})) == 1
-    checking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await checking
-    assert await sandbox.list({}) == []
-
-
-async def test_preparing_and_destroying(workspace: SandboxWorkspace, sandbox: Sandbox, order: WorkspaceOrder) -> None:
-    odd = order.model_copy(update={"key": "ticket:1/odd"})
-    await workspace.prepare_workspace(PrepareWorkspace(workspace=odd))
-    assert [info.ref.key for info in await sandbox.list({})] == [sandbox_key("ticket:1/odd")]
-    for _ in range(2):
-        await workspace.destroy_workspace(DestroyWorkspace(key="ticket:1/odd"))
-    assert await sandbox.list({}) == []
-
-
-async def test_a_machine_without_sandboxes_is_refused_with_the_fix(
-    workspace: SandboxWorkspace, order: WorkspaceOrder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ApplicationError, match="apt install bubblewrap") as refused:
-        await workspace.prepare_workspace(PrepareWorkspace(workspace=order))
-    assert (refused.value.type, refused.value.non_retryable) == (Failure.SANDBOX_REFUSED.value, True)
-
-
 async def test_a_repository_that_moved_on_still_opens_at_its_base(
     checkouts: SandboxCheckouts, order: WorkspaceOrder, tmp_path: Path
 ) -> None:
     git(tmp_path / "origin", "commit", "-q", "--allow-empty", "-m", "later")
     checkout = await checkouts.open(order)
     assert (await sh(checkout, "j", "git rev-parse HEAD")).strip() == order.repository.base_sha
-
-
-async def _kill_supervisor(jobs: Path, job: str) -> None:
-    """Kill the process beside a job as soon as there is one."""
-    async with asyncio.timeout(20):
-        while not (written := "".join(file.read_text() for file in jobs.glob(f"{job}/pid"))):  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    os.kill(int(written), signal.SIGKILL)

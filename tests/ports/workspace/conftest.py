@@ -1,0 +1,62 @@
+"""A repository, and checkouts of it over real sandboxes, real git and the real journal."""
+
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.git import TrustedClones
+from activities.journal.sql import SqlJournal
+from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.workspace.checkouts import SandboxCheckouts
+from activities.workspace.sandboxed import SandboxWorkspace
+from infra.journal import JournalStore
+from tests.ports.workspace.helpers import FILES
+from tests.repos import make_repository
+from workflows.domain.change import Repository
+from workflows.domain.policy import SandboxLimits
+from workflows.domain.session import WorkspaceOrder
+from workflows.ports.journal import Journal
+from workflows.ports.sandbox import Sandbox
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    store = JournalStore(f"sqlite:///{tmp_path}/journal.db", tmp_path / "objects")
+    yield SqlJournal(store)
+    store.close()
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> TrustedClones:
+    return TrustedClones(tmp_path / "clones")
+
+
+@pytest.fixture
+async def repository(tmp_path: Path, clones: TrustedClones) -> Repository:
+    url = str(make_repository(tmp_path / "origin", FILES, branch="trunk"))
+    branch, sha = await clones.fetch("origin", url)
+    return Repository(name="origin", url=url, base_branch=branch, base_sha=sha)
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncGenerator[Sandbox]:
+    sandbox = BubblewrapSandbox(tmp_path / "sandboxes")
+    yield sandbox
+    for info in await sandbox.list({}):
+        await sandbox.destroy(info.ref.key)
+
+
+@pytest.fixture
+def checkouts(sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> SandboxCheckouts:
+    return SandboxCheckouts(sandbox, clones, journal)
+
+
+@pytest.fixture
+def workspace(sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -> SandboxWorkspace:
+    return SandboxWorkspace(sandbox, checkouts, journal)
+
+
+@pytest.fixture
+def order(repository: Repository) -> WorkspaceOrder:
+    return WorkspaceOrder(key="t1.builder1", repository=repository, limits=SandboxLimits(memory_mb=512, seconds=20))

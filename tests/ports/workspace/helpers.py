@@ -1,0 +1,29 @@
+"""What tests of checkouts share."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from workflows.ports.workspace import Checkout
+
+FILES: dict[str, str | bytes] = {
+    "README": "hello\n",
+    "src/code.py": "x = 1\n",
+    "data.bin": bytes(range(256)),
+    ".gitignore": "ignored/\n",
+}
+
+
+async def sh(checkout: Checkout, job: str, command: str) -> str:
+    ran = await checkout.run(job, command, 20)
+    assert ran.ok, ran
+    return ran.output
+
+
+async def kill_supervisor(jobs: Path, job: str) -> None:
+    """Kill the process beside a job as soon as there is one."""
+    async with asyncio.timeout(20):
+        while not (written := "".join(file.read_text() for file in jobs.glob(f"{job}/pid"))):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    os.kill(int(written), signal.SIGKILL)
