@@ -74,6 +74,7 @@ class Gate:
         await self.close()
         self._asked = waits
         if waits is not None:
+            self._screen.forget_typed()
             self._show(status)
             self._asking = asyncio.create_task(self._ask(status))
 

@@ -17,6 +17,7 @@ from infra.demo.gate import Gate
 from infra.demo.project import KEPT, Project, prepare
 from infra.demo.receipt import Receipt, lines, receipt
 from infra.demo.screen import Screen
+from infra.demo.story import Story, tell_troubles, tell_turns
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.exits import Exit, Refused
 from infra.gateway.player import TAPE
@@ -169,15 +170,15 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
 
     gate = Gate(screen, stack.client, started.workflow_id, yes=yes, elsewhere=elsewhere)
     beside = [
-        asyncio.create_task(watch.tell_turns(journal, screen)),
+        asyncio.create_task(tell_turns(journal, screen)),
+        asyncio.create_task(tell_troubles(stack.client, started.workflow_id, screen)),
         asyncio.create_task(watch.kill_in_the_middle(stack, journal, screen)),
     ]
-    told, account = 0, ""
+    story, account = Story(screen), ""
     try:
         async for status in watch.statuses(stack.client, started.workflow_id):
-            for sentence in status.story[told:]:
-                screen.line(sentence.partition(" ")[2])
-            told, account = len(status.story), status.account
+            story.tell(status)
+            account = status.account
             await gate.attend(status)
             for task in beside:
                 if task.done():
@@ -188,6 +189,7 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
             task.cancel()
         await asyncio.wait(beside)
     outcome = await stack.client.get_workflow_handle(started.workflow_id, result_type=TicketOutcome).result()
+    screen.line(f"{outcome.phase}: {outcome.summary}", "bold")
     turns = journal.events(prefix=f"{account}.", kinds=[EntryKind.TURN], limit=_MOST_TURNS)
     return Made(
         receipt(

@@ -34,6 +34,10 @@ class Screen:
         """One thing that happened."""
         self._out.print(f"[dim]{self.seconds:6.1f} s[/]  {_styled(text, style)}", soft_wrap=True)
 
+    def aside(self, text: str) -> None:
+        """What belongs to the line before."""
+        self._out.print(f"            [dim italic]{escape(text)}[/]", soft_wrap=True)
+
     def text(self, text: str = "", style: str = "") -> None:
         self._out.print(_styled(text, style), soft_wrap=True)
 
@@ -49,6 +53,11 @@ class Screen:
             self.line(event.sentence, "bold red")
         elif event.what is What.READY:
             self.line(event.sentence)
+
+    def forget_typed(self) -> None:
+        """Drop the keys that were pressed before the question was there."""
+        if self.listens:
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
     async def key(self, keys: str) -> str:
         """The first of these keys that is pressed. Safe to cancel."""
@@ -87,7 +96,7 @@ def _single_keys() -> Generator[None]:
     """Hear keys without Enter; Ctrl-C keeps its meaning."""
     handle = sys.stdin.fileno()
     before = termios.tcgetattr(handle)
-    tty.setcbreak(handle)
+    tty.setcbreak(handle, termios.TCSANOW)
     try:
         yield
     finally:

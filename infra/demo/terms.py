@@ -9,10 +9,7 @@ from workflows.domain.model import Record
 
 CEILING = Decimal(1)
 """Dollars a live run may spend."""
-SCRIPTED = (
-    "SCRIPTED: the model's answers come from a tape that people wrote beforehand. "
-    "The tools, the tests and git are real. No model is called and nothing is spent."
-)
+SCRIPTED = "SCRIPTED: the model's answers come from a tape, and no model is called. Tools, tests and git are real."
 _KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 
 

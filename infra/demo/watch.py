@@ -1,4 +1,4 @@
-"""What happens to the demo's ticket, as it happens: its story from the workflow, its turns from the journal."""
+"""Looking at the demo's ticket, and the kill in plain sight."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,7 @@ from infra.demo.screen import Screen
 from infra.exits import OutOfReach
 from infra.journal import JournalStore
 from infra.stack import Part, Stack
-from workflows.domain.model import Record
 from workflows.domain.order import TicketStatus
-from workflows.domain.session import TurnReport
 from workflows.ports.journal import Entry, EntryKind
 
 _COMMANDS = re.compile(r'"(bash|run_checks)"')
@@ -23,12 +21,7 @@ _LOOK_SECONDS = 0.2
 _GLANCE_SECONDS = 0.05
 _WELL_BEGUN_SECONDS = 0.7
 """How long a turn's tools have been at work when the worker is killed."""
-
-
-class _Turn(Record):
-    """What the demo reads of a finished turn."""
-
-    report: TurnReport
+_MOST_ENTRIES = 5_000
 
 
 async def statuses(connected: Client, workflow_id: str) -> AsyncGenerator[TicketStatus]:
@@ -42,17 +35,6 @@ async def statuses(connected: Client, workflow_id: str) -> AsyncGenerator[Ticket
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def tell_turns(journal: JournalStore, screen: Screen) -> None:
-    """Say of every finished turn what was done in it. Runs until it is cancelled."""
-    place = 0
-    while True:
-        for event in await asyncio.to_thread(journal.events, kinds=[EntryKind.TURN], after=place):
-            place, turn = event.place, _Turn.model_validate_json(event.entry.body)
-            session = event.entry.session.rpartition(".")[2]
-            screen.line(f"  {session}, turn {event.entry.seq}: {turn.report.summary}", "dim")
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
 async def kill_in_the_middle(stack: Stack, journal: JournalStore, screen: Screen) -> None:
     """Kill the worker once by SIGKILL, while a builder's command runs: the answer is paid for, its work is not done."""
     while (turn := await _turn_well_begun(journal)) is None:  # noqa: ASYNC110  # the journal is written elsewhere
@@ -63,6 +45,12 @@ async def kill_in_the_middle(stack: Stack, journal: JournalStore, screen: Screen
         "bold red",
     )
     stack.kill(Part.WORKER, signal.SIGKILL)
+    await stack.wait_healthy()
+    screen.line(
+        f"The builder goes on in turn {turn.seq}: its answer is in the journal and is not bought again, "
+        "its command ran on in the sandbox.",
+        "bold green",
+    )
 
 
 async def _turn_well_begun(journal: JournalStore) -> Entry | None:
@@ -74,7 +62,8 @@ async def _turn_well_begun(journal: JournalStore) -> Entry | None:
 
 def command_under_way(journal: JournalStore) -> Entry | None:
     """The answer of a builder that asked for a command, when its turn has no end yet."""
-    entries = [event.entry for event in journal.events(kinds=[EntryKind.ANSWER, EntryKind.TURN], limit=5_000)]
+    events = journal.events(kinds=[EntryKind.ANSWER, EntryKind.TURN], limit=_MOST_ENTRIES)
+    entries = [event.entry for event in events]
     done = {(entry.session, entry.seq) for entry in entries if entry.kind is EntryKind.TURN}
     asked = (entry for entry in entries if entry.kind is EntryKind.ANSWER and ".builder" in entry.session)
     return next((e for e in asked if (e.session, e.seq) not in done and _COMMANDS.search(e.body)), None)

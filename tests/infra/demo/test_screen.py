@@ -31,6 +31,19 @@ async def test_first_offered_key_counts(keyboard: int) -> None:
     assert await asyncio.wait_for(pressed, 5) == "c"
 
 
+async def test_key_pressed_while_the_question_is_printed_counts_an_older_one_does_not(
+    keyboard: int,
+) -> None:
+    screen = Screen(json=False, listens=True)
+    screen.listens = True
+    os.write(keyboard, b"r")
+    await asyncio.sleep(0.05)
+    screen.forget_typed()
+    os.write(keyboard, b"a")
+    await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(screen.key("acr"), 5) == "a"
+
+
 async def test_terminal_is_given_back_when_somebody_decides_elsewhere(keyboard: int) -> None:
     before = termios.tcgetattr(sys.stdin.fileno())
     pressed = asyncio.create_task(Screen(json=False, listens=True).key("acr"))

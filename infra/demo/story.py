@@ -1,0 +1,99 @@
+"""What the demo tells of its ticket: its story from the workflow, its turns from the journal, what is in the way."""
+
+import asyncio
+import json
+import textwrap
+from datetime import timedelta
+from typing import Any, cast
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from infra.demo.screen import Screen
+from infra.journal import JournalStore
+from workflows.domain.model import Record
+from workflows.domain.order import TicketStatus
+from workflows.domain.session import TurnReport
+from workflows.ports.journal import EntryKind
+
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 5.0
+_CALL = timedelta(seconds=5)
+_LINE, _WORDS = 110, 200
+
+
+class Story:
+    """Says each thing once."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._told = 0
+        self._pull_request = False
+
+    def tell(self, status: TicketStatus) -> None:
+        """What is new in the ticket's own story."""
+        for sentence in status.story[self._told :]:
+            self._screen.line(_short(sentence.partition(" ")[2], 2 * _WORDS))
+        self._told = len(status.story)
+        if status.pull_request and not self._pull_request:
+            self._screen.line(f"Pull request {status.pull_request.number} is open: {status.pull_request.url}", "bold")
+            self._pull_request = True
+
+
+class _Turn(Record):
+    """What the demo reads of a finished turn."""
+
+    answer: str
+    report: TurnReport
+
+    @property
+    def words(self) -> str:
+        """What the model said beside its tool calls."""
+        messages = cast("list[dict[str, Any]]", json.loads(self.answer))
+        parts = cast("list[dict[str, Any]]", messages[0].get("parts", []) if messages else [])
+        return " ".join(str(part.get("content", "")) for part in parts if part.get("part_kind") == "text")
+
+
+async def tell_turns(journal: JournalStore, screen: Screen) -> None:
+    """Say of every finished turn what was done in it, and why. Runs until it is cancelled."""
+    place = 0
+    while True:
+        for event in await asyncio.to_thread(journal.events, kinds=[EntryKind.TURN], after=place):
+            place, turn = event.place, _Turn.model_validate_json(event.entry.body)
+            session = event.entry.session.rpartition(".")[2]
+            screen.line(f"  {session}, turn {event.entry.seq}: {_short(turn.report.summary, _LINE)}")
+            if turn.words:
+                screen.aside(_short(turn.words, _WORDS))
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def tell_troubles(connected: Client, workflow_id: str, screen: Screen) -> None:
+    """Say which step fails and is tried again, so that nobody waits without knowing what for. Runs until it is
+    cancelled."""
+    told: set[str] = set()
+    while True:
+        await asyncio.sleep(_PATIENCE_SECONDS)
+        for trouble in await _troubles(connected, workflow_id):
+            if trouble not in told:
+                screen.line(trouble, "yellow")
+                told.add(trouble)
+
+
+async def _troubles(connected: Client, workflow_id: str) -> list[str]:
+    """Of the ticket and of the sessions it waits for."""
+    try:
+        told = await connected.get_workflow_handle(workflow_id).describe(rpc_timeout=_CALL)
+        children = [child.workflow_id for child in told.raw_description.pending_children]
+        all_told = [told, *[await connected.get_workflow_handle(c).describe(rpc_timeout=_CALL) for c in children]]
+    except RPCError:
+        return []
+    return [
+        f"{step.activity_type.name} failed and is tried again: {_short(step.last_failure.message, _WORDS)}"
+        for one in all_told
+        for step in one.raw_description.pending_activities
+        if step.attempt > 1 and step.HasField("last_failure")
+    ]
+
+
+def _short(text: str, most: int) -> str:
+    return textwrap.shorten(text, most, placeholder=" ...")
