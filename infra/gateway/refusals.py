@@ -60,7 +60,8 @@ def refusal_event(flavour: Flavour, kind: Kind, message: str) -> bytes:
     """The same inside a stream that has begun. The vendors' clients raise it as an error."""
     body = _body(flavour, kind.value, message)
     if flavour is Flavour.RESPONSES:
-        body = {"type": "error", "code": kind.value.code, "message": message, "param": None, "sequence_number": 0}
+        named = {"type": "error", "code": kind.value.code, "message": message, "param": None, "sequence_number": 0}
+        body = {**named, **body}  # as documented, and with the `error` without which OpenAI's client reads on
     name = "" if flavour is Flavour.CHAT else "event: error\n"
     return f"{name}data: {json.dumps(body)}\n\n".encode()
 

@@ -28,7 +28,7 @@ from workflows.ports.model import OpenAccount, ReadBill
 
 ANTHROPIC_KEY = "sk-ant-real-key-of-the-test"
 OPENAI_KEY = "sk-real-key-of-the-test"
-CLAUDE = "anthropic:claude-sonnet-4-5"
+CLAUDE = "anthropic:claude-sonnet-4-6"
 GPT = "openai:gpt-5"
 
 

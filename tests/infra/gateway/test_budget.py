@@ -119,8 +119,10 @@ def test_a_conversation_that_only_grew_is_bounded_by_its_last_count() -> None:
 
 def test_the_worst_case_is_reckoned_at_the_dearest_price() -> None:
     assert PRICES.worst(CLAUDE, 1_000, 100) == Decimal("0.0075"), "an hour-long cache write at twice the input price"
-    assert PRICES.worst(CLAUDE, 200_000, 0) == Decimal("1.2")
-    assert PRICES.worst(CLAUDE, 200_001, 0) == Decimal("2.400012"), "long requests cost more per token"
+    assert PRICES.worst("anthropic:claude-sonnet-4-5", 200_000, 0) == Decimal("1.2")
+    assert PRICES.worst("anthropic:claude-sonnet-4-5", 200_001, 0) == Decimal("2.400012"), (
+        "long requests cost more per token"
+    )
     assert PRICES.worst("openai:gpt-99", 1, 1) is None
 
 

@@ -17,7 +17,7 @@ from workflows.domain.tokens import SEQ_HEADER, run_token
 
 MESSAGES, RESPONSES, CHAT = "/anthropic/v1/messages", "/openai/v1/responses", "/openai/v1/chat/completions"
 ROUTES = {
-    MESSAGES: ("anthropic:claude-sonnet-4-5", {"max_tokens": 100}),
+    MESSAGES: ("anthropic:claude-sonnet-4-6", {"max_tokens": 100}),
     RESPONSES: (GPT, {"max_output_tokens": 100}),
     CHAT: (GPT, {"max_completion_tokens": 100}),
 }
@@ -289,7 +289,7 @@ async def test_only_the_provider_gets_the_key_and_only_the_callers_api_headers(
         ({"headers": {"content-encoding": "zstd"}}, 400, "uncompressed"),
         ({"content": b"{"}, 400, "not JSON"),
         ({"content": b"[]"}, 400, "must be a JSON object"),
-        ({"content": b'{"model": "claude-sonnet-4-5"}'}, 400, "no messages"),
+        ({"content": b'{"model": "claude-sonnet-4-6"}'}, 400, "no messages"),
         ({"content": json.dumps(request_for(MESSAGES, model="claude-opus-4-1")).encode()}, 400, "may use anthropic:"),
     ],
 )
