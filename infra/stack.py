@@ -41,12 +41,18 @@ class Part(StrEnum):
     WORKER = "worker"
 
 
+PROGRAMS: Mapping[Part, tuple[str, ...]] = {
+    Part.GATEWAY: (sys.executable, "-m", "infra.gateway"),
+    Part.WORKER: (sys.executable, str(ROOT / "worker.py")),
+}
+
+
 class Stack:
     """Server, gateway and worker of one home as supervised processes.
 
     The Temporal server is left out where the environment names another one (`TEMPORAL_ADDRESS`, a profile).
-    `tell` hears of every start, death and stop. Start it from the main thread: the kernel ends the processes when the
-    thread that started them ends.
+    `programs` replaces what is run as a part, `tell` hears of every start, death and stop. Start it from the main
+    thread: the kernel ends the processes when the thread that started them ends.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Stack:
         *,
         parts: Iterable[Part] = tuple(Part),
         env: Mapping[str, str] | None = None,
+        programs: Mapping[Part, tuple[str, ...]] | None = None,
         tell: Callable[[StackEvent], None] | None = None,
     ) -> None:
         self.settings = absolute(settings)
@@ -62,6 +69,7 @@ class Stack:
         self.ui_url = ""
         self._wanted = tuple(parts)
         self._env = {**os.environ, **(env or {})}
+        self._programs = {**PROGRAMS, **(programs or {})}
         self._tell = tell
         self._running: dict[Part, Supervised] = {}
         self._held = AsyncExitStack()
@@ -121,10 +129,10 @@ class Stack:
             await self._start_server(await temporal_cli.provided(self.settings, say), ports)
         self._client = await temporal.connect(self.settings)
         if Part.GATEWAY in self._wanted:
-            await self._run(Part.GATEWAY, (sys.executable, "-m", "infra.gateway"), self._gateway_is_ready)
+            await self._run(Part.GATEWAY, self._programs[Part.GATEWAY], self._gateway_is_ready)
         if Part.WORKER in self._wanted:
             await temporal.ensure_search_attributes(self._client)
-            await self._run(Part.WORKER, (sys.executable, str(ROOT / "worker.py")), self._worker_is_ready)
+            await self._run(Part.WORKER, self._programs[Part.WORKER], self._worker_is_ready)
 
     async def _start_server(self, program: Path, ports: devserver.Ports) -> None:
         address = f"127.0.0.1:{ports.temporal}"
