@@ -1,6 +1,6 @@
 """Model calls through the gateway: the one file that knows how pydantic-ai speaks to each provider's API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -51,7 +51,7 @@ class Ask:
     token: str
     """The run token: the only credential this side holds."""
     messages: list[ModelMessage]
-    tools: list[ToolDefinition]
+    tools: Sequence[ToolDefinition]
 
 
 class MoneyOut(Exception):
@@ -76,7 +76,7 @@ class GatewayModels:
         Raises MoneyOut, or the ApplicationError that says whether trying again can help.
         """
         model, settings = self._model(ask)
-        tools = ModelRequestParameters(function_tools=ask.tools, allow_text_output=True)
+        tools = ModelRequestParameters(function_tools=list(ask.tools), allow_text_output=True)
         try:
             async with model_request_stream(
                 model, ask.messages, model_settings=settings, model_request_parameters=tools

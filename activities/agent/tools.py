@@ -1,6 +1,7 @@
 """The tools a model is offered, by role, and how their calls are read."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import Field, ValidationError
 from pydantic_ai.messages import ToolCallPart
@@ -106,14 +107,15 @@ class Call:
         return ToolResult(tool=self.tool, call_id=self.call_id, text=text, ok=ok, line=line)
 
 
-def definitions(role: Role) -> list[ToolDefinition]:
+@cache
+def definitions(role: Role) -> tuple[ToolDefinition, ...]:
     """The role's tools by name: the same list in every request, so that providers' caches hold."""
-    return [
+    return tuple(
         ToolDefinition(
             name=name, description=" ".join((kind.__doc__ or "").split()), parameters_json_schema=_schema(kind)
         )
         for name, kind in _OFFERED[role].items()
-    ]
+    )
 
 
 def read_call(role: Role, part: ToolCallPart, cut: bool = False) -> Call | ToolResult:
