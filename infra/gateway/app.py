@@ -49,7 +49,9 @@ class ModelRoutes:
         return Response(await flight.whole(), flight.status, headers)
 
 
-def create_app(calls: Calls, admin: Admin, secret: str, close: Callable[[], Awaitable[None]]) -> Starlette:
+def create_app(
+    calls: Calls, admin: Admin, secret: str, drain_seconds: float, close: Callable[[], Awaitable[None]]
+) -> Starlette:
     """The ASGI app. On shutdown it waits for the calls in flight, then closes what it was built on."""
 
     async def health(_request: Request) -> Response:
@@ -61,7 +63,7 @@ def create_app(calls: Calls, admin: Admin, secret: str, close: Callable[[], Awai
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         beating = asyncio.create_task(calls.beat())
         yield
-        await calls.drain()
+        await calls.drain(drain_seconds)
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating

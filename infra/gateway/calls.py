@@ -56,10 +56,13 @@ class Calls:
         """The answer, kept, joined or newly bought. Goes on when the caller leaves. Raises Refused."""
         return await asyncio.shield(self._spawn(self._found(call, caller, query)))
 
-    async def drain(self) -> None:
-        """Wait until every call in flight has landed and is durable."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def drain(self, seconds: float) -> None:
+        """Wait until every call in flight has landed and is durable, at most so long."""
+        deadline = time.monotonic() + seconds
+        while self._tasks and (left := deadline - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        if self._flights:
+            _LOG.warning("Ended with %d calls in flight; the next start charges their worst case.", len(self._flights))
 
     async def beat(self) -> None:
         """While calls are in flight, let other gateways on the same database know that this one lives."""

@@ -8,10 +8,12 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import httpx
+import sqlalchemy as sa
 import uvicorn
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from starlette.applications import Starlette
 
-from infra.exits import Misused, Refused
+from infra.exits import Misused, OutOfReach, Refused
 from infra.gateway.accounts import Accounts
 from infra.gateway.admin import Admin
 from infra.gateway.app import create_app
@@ -34,9 +36,7 @@ _LOG = logging.getLogger("pawl.gateway")
 
 def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
     """The app on its ledger. Calls that an earlier gateway of this name left in flight are written off."""
-    engine = open_engine(settings.database("gateway", settings.gateway_db_url))
-    with engine.begin() as connection:
-        TABLES.create_all(connection)
+    engine = _database(settings.database("gateway", settings.gateway_db_url))
     objects = Objects(settings.objects_url or settings.home / "objects")
     ledger, writer = Ledger(objects, owner), Writer(engine)
     with engine.begin() as connection:
@@ -54,7 +54,8 @@ def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
         writer.close()
         engine.dispose()
 
-    return create_app(calls, Admin(writer, Accounts(engine), vendors, prices, tapes, secret), secret, close)
+    admin = Admin(writer, Accounts(engine), vendors, prices, tapes, secret)
+    return create_app(calls, admin, secret, settings.shutdown_seconds, close)
 
 
 def serve(settings: Settings, own: GatewaySettings) -> None:
@@ -75,7 +76,27 @@ def serve(settings: Settings, own: GatewaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
     uvicorn.Server(config).run(sockets=[listener])
-    _LOG.info("Pawl's gateway has ended; every call that was in flight has landed.")
+    _LOG.info("Pawl's gateway has ended.")
+
+
+def _database(url: str) -> sa.Engine:
+    """The ledger's engine, its tables made. Raises PawlError."""
+    try:
+        engine = open_engine(url)
+        with engine.begin() as connection:
+            TABLES.create_all(connection)
+    except (ImportError, ArgumentError) as error:
+        raise Misused(
+            f"PAWL_GATEWAY_DB_URL cannot be used ({error}).",
+            "It must be a SQLAlchemy URL, and its driver must be installed.",
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        place = sa.make_url(url).render_as_string(hide_password=True)
+        reason = str(error).partition("\n")[0]
+        raise OutOfReach(
+            f"The receipts at {place} cannot be opened ({reason}).", "Check PAWL_GATEWAY_DB_URL and PAWL_HOME."
+        ) from error
+    return engine
 
 
 def _ended(_number: int, _frame: FrameType | None) -> None:

@@ -229,11 +229,16 @@ def read_rules(data: bytes) -> list[Rule]:
     return TypeAdapter(list[Rule]).validate_json(data)
 
 
-class _Server(uvicorn.Server):
+class LoopServer(uvicorn.Server):
+    """A server inside the test's event loop: signals belong to the process around it, and it stops within a moment."""
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Signals belong to the process around it."""
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # noqa: ASYNC110  # uvicorn tells its end by asking only
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -249,7 +254,7 @@ async def running(provider: FakeProvider, port: int = 0) -> AsyncGenerator[FakeP
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = LoopServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield provider

@@ -84,6 +84,26 @@ async def test_told_to_end_it_lets_calls_land_even_those_nobody_waits_for(
     await gateway.http.aclose()
 
 
+async def test_it_does_not_wait_for_ever_for_a_provider_that_hangs(tmp_path: Path, provider: FakeProvider) -> None:
+    process = GatewayProcess(tmp_path / "home", provider.url, PAWL_SHUTDOWN_SECONDS="1")
+    provider.rules = [Rule(fault=Fault(kind="hang"), times=1)]
+    try:
+        gateway = await process.start()
+        token = await gateway.open()
+        asking = asyncio.create_task(gateway.ask(token))
+        await asked(provider)
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+        await asyncio.gather(asking, return_exceptions=True)
+        await gateway.http.aclose()
+        assert "Ended with 1 calls in flight" in process.log.read_text()
+        gateway = await process.start()
+        assert [receipt["state"] for receipt in await gateway.receipts()] == ["lost"]
+        await gateway.http.aclose()
+    finally:
+        await process.kill()
+
+
 async def test_no_secret_is_written_anywhere(process: GatewayProcess, provider: FakeProvider) -> None:
     """Good calls, refused keys, faults and a crash: neither the vendors' keys, nor the gateway's secret, nor run
     tokens are in logs, database or objects."""
@@ -126,6 +146,7 @@ async def test_an_address_in_use_is_said_in_words(process: GatewayProcess) -> No
         ("PAWL_PRICES", '{"openai:x": {"input_mtok": 1}}', "output_mtok"),
         ("PAWL_ANTHROPIC_BASE_URL", "api.example", "PAWL_ANTHROPIC_BASE_URL"),
         ("PAWL_GATEWAY_URL", "https://127.0.0.1:1", "http://host:port"),
+        ("PAWL_GATEWAY_DB_URL", "oracle://db/pawl", "its driver must be installed"),
     ],
 )
 async def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, says: str) -> None:
