@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -38,6 +38,7 @@ from workflows.session import Session
 from workflows.ticket import Ticket
 
 FLOWS = [Ticket, Session]
+Capabilities = Callable[[Settings], AbstractAsyncContextManager[list[Port]]]
 
 
 def local_sandbox(settings: Settings) -> BubblewrapSandbox:
@@ -90,13 +91,13 @@ def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
     )
 
 
-async def run(settings: Settings, plugins: Sequence[Plugin]) -> None:
+async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capabilities = ports) -> None:
     """Work until told to stop, then finish the running steps."""
     client = await connect(settings, plugins=plugins)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with ports(settings) as adapters, worker(client, settings, adapters):
+    async with capabilities(settings) as adapters, worker(client, settings, adapters):
         watching = asyncio.create_task(obey_the_board(client, settings.board_folder))
         print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
         await stopping.wait()

@@ -1,0 +1,49 @@
+"""`python -m bench.plain_worker`: Pawl's worker with the plain workspace, repository and forge."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+
+import worker
+from activities.agent.builtin import BuiltinAgent
+from activities.journal.sql import SqlJournal
+from activities.model.gateway import GatewayModel, GatewayRuns
+from activities.notify.console import ConsoleNotify
+from activities.tracker.board import BoardTracker
+from bench.plain import PlainCheckouts, PlainContext, PlainForge, PlainWorkspace
+from infra import telemetry
+from infra.journal import JournalStore
+from infra.secrets import gateway_secret
+from infra.settings import Settings
+from infra.temporal import exit_now
+from workflows.ports import Port
+
+
+@asynccontextmanager
+async def plain_ports(settings: Settings) -> AsyncGenerator[list[Port]]:
+    home, secret = settings.home, gateway_secret(settings)
+    journal = SqlJournal(JournalStore(settings.database("journal", settings.journal_url), home / "objects"))
+    checkouts = PlainCheckouts(home / "sandboxes", journal)
+    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=30) as gateway:
+        runs = GatewayRuns(gateway, secret)
+        agent = BuiltinAgent(journal, checkouts, runs, settings.gateway_url, destroy=checkouts.destroy)
+        try:
+            yield [
+                BoardTracker(settings.board_folder),
+                PlainForge(settings.forge_folder, journal),
+                PlainContext(journal),
+                GatewayModel(gateway, secret),
+                PlainWorkspace(checkouts),
+                agent,
+                ConsoleNotify(home / "notes.log"),
+            ]
+        finally:
+            await agent.close()
+
+
+if __name__ == "__main__":
+    telemetry.log_to_stderr()
+    asyncio.run(worker.run(Settings(), [], plain_ports))
+    exit_now(0)
