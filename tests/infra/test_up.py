@@ -1,0 +1,233 @@
+"""`pawl up` and the commands beside it, on real processes: a ticket by command line, and every part killed once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.exits import Exit
+from tests.infra.command_line import ROOT, Answer, environment, pawl, pawl_in_terminal
+from tests.repos import make_repository
+
+pytestmark = [pytest.mark.server, pytest.mark.sandbox, pytest.mark.timeout(300)]
+
+KEY = "not-a-real-key"
+POLICY = "---\npawl:\n  checks:\n    - name: tests\n      run: test -f hello.txt\n---\n"
+TAPE: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
+    ("planner", [("submit", {"summary": "A greeting.", "steps": ["Write it."], "acceptance": ["It is there."]})]),
+    ("builder", [("bash", {"command": "echo hello > hello.txt"})]),
+    ("builder", [("submit", {"summary": "Written."})]),
+    ("reviewer", [("submit", {"summary": "Good.", "findings": []})]),
+]
+
+
+@dataclass
+class Up:
+    """A running `pawl up`."""
+
+    home: Path
+    process: subprocess.Popen[str]
+    heard: Path
+    """What it prints, line by line."""
+    tape: Path
+
+    def pawl(self, *arguments: str) -> Answer:
+        return pawl(self.home, *arguments)
+
+    def pids(self) -> dict[str, int]:
+        return json.loads((self.home / "stack.json").read_text())["pids"]
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.heard.read_text().splitlines()]
+
+    def until(self, holds: Callable[[], object], seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, self.heard.read_text()
+            assert self.process.poll() is None, self.heard.read_text()
+            time.sleep(0.1)
+
+    def until_phase(self, ticket: str, phase: str, seconds: float = 120) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self.pawl("show", ticket).json
+            if seen["ticket"]["phase"] == phase:
+                return seen
+            assert time.monotonic() < deadline, seen
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("up")
+    home, heard = folder / "home", folder / "up.jsonl"
+    with heard.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "starter.py"), "up"],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment(home, ANTHROPIC_API_KEY=KEY),
+            text=True,
+        )
+    running = Up(home, process, heard, _tape(folder / "tape.jsonl"))
+    try:
+        running.until(lambda: '{"up"' in heard.read_text(), seconds=200)
+        yield running
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _tape(path: Path) -> Path:
+    lines: list[dict[str, Any]] = [
+        {
+            **{"tape": 1, "title": "greeting", "kind": "scripted", "by": "the tests", "date": "2026-11-21"},
+            **{"model": "anthropic:claude-sonnet-4-5", "repository": {"name": "greeting"}},
+        }
+    ]
+    for role, calls in TAPE:
+        content = [{"type": "tool_use", "name": name, "input": given} for name, given in calls]
+        lines.append({"role": role, "part": 1, "content": content, "usage": {"input_tokens": 9, "output_tokens": 9}})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def _start(up: Up, folder: Path, name: str) -> Answer:
+    card = folder / f"{name}.md"
+    card.write_text("---\ntitle: Add a greeting\n---\nPlease write hello.txt.\n")
+    repository = folder / f"{name}-repository"
+    if not repository.exists():
+        make_repository(repository, {"WORKFLOW.md": POLICY})
+    return up.pawl("run", str(card), "--repo", str(repository), "--tape", str(up.tape))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_a_ticket_goes_from_a_file_to_a_merge_by_command_line(up: Up, tmp_path: Path) -> None:
+    started = _start(up, tmp_path, "GREET-1")
+    assert started.code == 0
+    assert started.json["fresh"]
+    assert "/workflows/ticket%3Aboard%3AGREET-1/" in started.json["ui"]
+    assert not _start(up, tmp_path, "GREET-1").json["fresh"]
+
+    gate = up.until_phase("GREET-1", "Plan gate")
+    subject = gate["status"]["subject"]
+    assert [line["identifier"] for line in up.pawl("list", "--waiting").json["tickets"]] == ["GREET-1"]
+    seen = pawl_in_terminal(up.home, "show", "GREET-1", TERM="dumb")
+    assert f"pawl approve GREET-1 --of {subject}" in seen.out
+
+    stale = up.pawl("approve", "GREET-1", "--of", "0000")
+    assert (stale.code, "Stale approval" in stale.error["message"]) == (Exit.REFUSED, True)
+    assert up.pawl("answer", "GREET-1", "yes", "--dry-run").code == Exit.REFUSED
+    assert "Would be accepted" in up.pawl("approve", "GREET-1", "--dry-run").json["answer"]
+    assert up.pawl("approve", "GREET-1", "--of", subject, "--by", "Ada").code == 0
+
+    up.until_phase("GREET-1", "Merge gate")
+    assert up.pawl("approve", "GREET-1").code == 0
+    done = up.until_phase("GREET-1", "Done")
+    assert done["outcome"]["approved_by"] == "Ada"
+    assert done["outcome"]["pull_request"]["merged_sha"]
+    assert done["bill"]["calls_bought_twice"] == 0
+    assert done["bill"]["spend"]["turns"] == 4
+    over = up.pawl("abort", "GREET-1")
+    assert (over.code, "has ended" in over.error["message"]) == (Exit.REFUSED, True)
+
+    turns = up.pawl("events", "GREET-1", "--kind", "turn").lines
+    assert len(turns) == 4
+    builder = turns[1]["session"]
+    second = up.pawl("events", builder, "--from", "2", "--to", "2").lines
+    assert {entry["seq"] for entry in second} == {2}
+    assert "answer" in {entry["kind"] for entry in second}
+
+
+def test_a_card_that_was_not_started_and_a_ticket_that_is_nowhere(up: Up) -> None:
+    board = up.home / "board"
+    board.mkdir(exist_ok=True)
+    (board / "LATER-1.md").write_text("---\ntitle: Another day\nstatus: Todo\n---\n")
+    assert up.pawl("show", "LATER-1").json["card"]["title"] == "Another day"
+    assert "LATER-1" in [card["identifier"] for card in up.pawl("list").json["cards"]]
+    nowhere = up.pawl("show", "NOWHERE-1")
+    assert (nowhere.code, nowhere.error["kind"]) == (Exit.NOT_FOUND, "not_found")
+    assert up.pawl("pause", "NOWHERE-1").code == Exit.NOT_FOUND
+
+
+def test_doctor_finds_everything_well(up: Up) -> None:
+    answer = up.pawl("doctor")
+    assert answer.code == 0
+    health = {finding["check"]: finding["health"] for finding in answer.json["findings"]}
+    running = ("sandbox", "temporal server", "search attributes", "worker", "gateway")
+    assert {check: health[check] for check in running} == dict.fromkeys(running, "ok")
+
+
+def test_a_second_up_in_the_same_home_says_so_and_stops(up: Up) -> None:
+    second = up.pawl("up")
+    assert second.code == Exit.REFUSED
+    assert str(up.process.pid) in second.error["message"]
+    assert up.pids()
+
+
+def test_only_the_gateway_sees_keys(up: Up) -> None:
+    sees = {part: KEY.encode() in Path(f"/proc/{pid}/environ").read_bytes() for part, pid in up.pids().items()}
+    assert sees == {"server": False, "gateway": True, "worker": False}
+    logs = "".join(log.read_text() for log in (up.home / "logs").glob("*.log"))
+    assert KEY not in logs
+
+
+@pytest.mark.parametrize("part", ["gateway", "server", "worker"])
+def test_a_killed_part_comes_back_and_the_ticket_is_still_there(up: Up, tmp_path: Path, part: str) -> None:
+    ticket = f"KILL-{part}"
+    _start(up, tmp_path, ticket)
+    up.until_phase(ticket, "Plan gate")
+    before, heard = up.pids()[part], len(up.events())
+    os.kill(before, signal.SIGKILL)
+    up.until(lambda: any(event.get("what") == "ready" for event in up.events()[heard:]))
+    after = up.events()[heard:]
+    assert [event["what"] for event in after] == ["died", "started", "ready"]
+    assert (after[0]["pid"], after[0]["how"], after[0]["part"]) == (before, "SIGKILL", part)
+    assert up.pids()[part] == after[1]["pid"] != before
+    assert up.pawl("approve", ticket).code == 0
+    up.until_phase(ticket, "Merge gate")
+    assert up.pawl("reject", ticket, "only a test").code == 0
+    up.until_phase(ticket, "Declined")
+
+
+def test_told_to_stop_it_drains_worker_gateway_server_and_leaves_nothing(up: Up) -> None:
+    pids = up.pids()
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(timeout=60) == 0
+    stopped = [event["part"] for event in up.events() if event.get("what") == "stopped"]
+    assert stopped == ["worker", "gateway", "server"]
+    assert all(_is_gone(pid) for pid in pids.values())
+    assert not (up.home / "stack.json").exists()
+
+
+def test_a_killed_supervisor_takes_the_server_along_and_frees_the_home(tmp_path: Path) -> None:
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, str(ROOT / "starter.py"), "server"],
+            stdout=subprocess.PIPE,
+            env=environment(tmp_path / "home"),
+            text=True,
+        ) as supervisor:
+            assert supervisor.stdout is not None
+            line = next(line for line in supervisor.stdout if '{"up"' in line)
+            pid = json.loads(line)["up"]["pids"]["server"]
+            assert not _is_gone(pid)
+            supervisor.kill()
+            supervisor.wait()
+        deadline = time.monotonic() + 20
+        while not _is_gone(pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
