@@ -69,8 +69,7 @@ class SandboxCheckout(Checkout):
     async def _measure_anew(self, job: str) -> None:
         """Our git folder is damaged, or the files cannot be read: the base tells which."""
         await put_base(self._sandbox, self._ref, self._order, self._clones)
-        repository = self._order.repository
-        await self._git(f"measure:{job}", places.MEASURE, repository.base_sha, repository.base_branch)
+        await self._git(f"measure:{job}", places.MEASURE, self._order.repository.base_sha)
 
     async def _take_out(self, name: str) -> str:
         try:
