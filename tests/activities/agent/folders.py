@@ -56,7 +56,7 @@ class FolderCheckout(Checkout):
             (where / "command").write_text(command)
             script = f"timeout {timeout_seconds} sh $0/command >$0/out 2>&1; code=$?; exec 2>/dev/null"
             script += "; echo $code >$0/new && mv $0/new $0/code"
-            detached = ["setsid", "--fork", "sh", "-c", script, str(where)]
+            detached = ["setsid", "--fork", "sh", "-c", script, f"../jobs/{job}"]
             await asyncio.to_thread(subprocess.run, detached, cwd=self._files, check=True)
         while not (where / "code").exists():
             await asyncio.sleep(0.01)
