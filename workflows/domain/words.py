@@ -7,14 +7,14 @@ from workflows.domain.session import WorkDone
 from workflows.domain.ticket import Phase, Ticket
 
 ACTIONS: dict[Action, str] = {
-    Action.APPROVE: 'Approve what waits. No payload, or {"note": "...", "by": "you", "of": "the hash you saw"}.',
-    Action.REQUEST_CHANGES: 'Send it back with your words: "text", or {"note": "text"}.',
-    Action.REJECT: "Decline the ticket for good. No payload, or a reason as text.",
-    Action.ANSWER: 'Answer the agent\'s question: "text", or {"note": "text"}.',
-    Action.STEER: 'Tell the agent something at its next turn: "text", or {"note": "text", "id": "..."}.',
+    Action.APPROVE: 'Approve what waits. No payload, or `{"note": "...", "by": "you", "of": "the hash you saw"}`.',
+    Action.REQUEST_CHANGES: 'Send it back with your words: `"text"`, or `{"note": "text"}`.',
+    Action.REJECT: 'Decline the ticket for good. No payload, or a reason as `"text"`.',
+    Action.ANSWER: 'Answer the agent\'s question: `"text"`, or `{"note": "text"}`.',
+    Action.STEER: 'Tell the agent something at its next turn: `"text"`, or `{"note": "text", "id": "..."}`.',
     Action.PAUSE: "Start nothing new until resumed. No payload.",
     Action.RESUME: "Go on after a pause, or try a blocked step again. No payload.",
-    Action.TOP_UP: 'Raise the dollar ceiling: {"usd": 5}.',
+    Action.TOP_UP: 'Raise the dollar ceiling: `{"usd": 5}`.',
     Action.TAKE_OVER: "You do it yourself: the agent stops, branch and pull request stay. No payload.",
     Action.ABORT: "Stop and undo: the patch is kept, the pull request closed, the card put back. No payload.",
 }
