@@ -20,6 +20,8 @@ from infra.settings import Settings
 BUILT = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
 """Later versions cannot be installed with `go install`: their go.mod replaces a module with a folder."""
 OLDEST_SERVER = (1, 29)
+GO_PLACES = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+"""Where installers put Go without telling PATH."""
 
 Say = Callable[[str], None]
 
@@ -107,7 +109,7 @@ async def _downloaded(say: Say) -> Path | None:
 
 async def _built(say: Say) -> Path | None:
     """`go install` of the pinned version; Go checks the sources against its checksum database."""
-    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    go = next(filter(None, map(shutil.which, ("go", *GO_PLACES))), None)
     if go is None:
         return None
     say("Building the Temporal server with Go (once; two to five minutes on two cores)")

@@ -2,12 +2,20 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from infra.telemetry import JsonLines, redacted, set_up
 from workflows.domain.tokens import run_token
 
+ROOT = Path(__file__).resolve().parents[2]
 # Put together here, so that no scanner takes this file for a leak.
 KEYS = [
     "sk-" + "ant-api03-" + "a1B2" * 8,
@@ -70,3 +78,32 @@ def test_without_a_collector_nothing_is_started(monkeypatch: pytest.MonkeyPatch)
     telemetry = set_up("pawl-test")
     assert telemetry.plugins == []
     telemetry.shut_down()
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what is exported and remembers where it was sent."""
+
+    paths: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.paths.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """Say nothing."""
+
+
+def test_with_a_collector_spans_and_metrics_arrive_before_the_process_ends() -> None:
+    work = (
+        "from opentelemetry import metrics, trace; from infra.telemetry import set_up; t = set_up('pawl-test'); "
+        "trace.get_tracer('t').start_span('s').end(); metrics.get_meter('m').create_counter('c').add(1); t.shut_down()"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
+        subprocess.run([sys.executable, "-c", work], env=env, cwd=ROOT, check=True, timeout=60)
+        server.shutdown()
+    assert {"/v1/traces", "/v1/metrics"} <= set(Collector.paths)
