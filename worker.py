@@ -31,6 +31,7 @@ from infra.exits import PawlError
 from infra.journal import JournalStore
 from infra.secrets import gateway_secret
 from infra.settings import Settings
+from infra.spare import wait_until_needed
 from infra.temporal import connect, exit_now, workflow_runner
 from workflows import names
 from workflows.ports import Port
@@ -112,6 +113,7 @@ async def check_sandbox(settings: Settings) -> int:
 
 
 def main() -> int:
+    wait_until_needed()
     settings = Settings()
     telemetry.log_to_stderr()
     tracing = telemetry.set_up("pawl-worker")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from infra.exits import OutOfReach
+from infra.spare import VARIABLE
 from workflows.domain.model import Record
 
 BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -69,6 +70,8 @@ class Program:
     log: Path
     is_ready: Callable[[int], Awaitable[bool]]
     """Whether the process with this id serves. Asked until it says yes; must answer soon."""
+    has_spare: bool = False
+    """Keep one more of it loaded and waiting (see infra.spare), which serves at once when the first one dies."""
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Supervised:
     _keeper: "asyncio.Task[None] | None" = None
     _serves: "asyncio.Task[None] | None" = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _spare: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int:
@@ -118,6 +122,9 @@ class Supervised:
         """SIGTERM, then SIGKILL for the whole group when the patience is over. Harmless when it never started."""
         await _ended(self._keeper)
         await _ended(self._serves)
+        if self._spare is not None:
+            await self._kill_tree(self._spare)
+            self._spare = None
         if self._process is None:
             return
         process, begun = self._process, time.monotonic()
@@ -148,22 +155,37 @@ class Supervised:
 
     async def _spawn(self) -> tuple[asyncio.subprocess.Process, "asyncio.Task[None]"]:
         """The new process, and the task that ends when it serves."""
-        program = self.program
-        leash = (sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()))
-        with program.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *leash,
-                *program.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(program.env),
-                cwd=program.cwd,
-                start_new_session=True,  # a group of its own: Ctrl-C in the terminal reaches only the supervisor
-            )
+        self._process = await self._needed_spare() or await self._created()
         self._say(What.STARTED, self._process.pid)
         self._serves = asyncio.create_task(self._until_ready(self._process.pid))
         return self._process, self._serves
+
+    async def _needed_spare(self) -> asyncio.subprocess.Process | None:
+        """The waiting spare, told to serve; None when there is none or it has died."""
+        spare, self._spare = self._spare, None
+        if spare is None or spare.returncode is not None or spare.stdin is None:
+            return None
+        try:
+            spare.stdin.write(b"\n")
+            await spare.stdin.drain()
+        except ConnectionError:
+            return None
+        return spare
+
+    async def _created(self, spare: bool = False) -> asyncio.subprocess.Process:
+        program = self.program
+        leash = (sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()))
+        with program.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *leash,
+                *program.argv,
+                stdin=asyncio.subprocess.PIPE if spare else asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**program.env, VARIABLE: "1"} if spare else dict(program.env),
+                cwd=program.cwd,
+                start_new_session=True,  # a group of its own: Ctrl-C in the terminal reaches only the supervisor
+            )
 
     async def _until_ready(self, pid: int) -> None:
         begun = time.monotonic()
@@ -171,6 +193,8 @@ class Supervised:
             await asyncio.sleep(_POLL_SECONDS)
         self._ready.set()
         self._say(What.READY, pid, time.monotonic() - begun)
+        if self.program.has_spare and self._spare is None:
+            self._spare = await self._created(spare=True)
 
     async def _kill_tree(self, process: asyncio.subprocess.Process) -> None:
         """End what is left of its group: helpers of a dead process must not work on beside its successor."""

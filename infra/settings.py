@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     """How many steps one worker runs at once."""
     cached_workflows: int = Field(default=1_000, ge=1)
     """How many running tickets one worker keeps in memory; parked ones beyond it cost a replay when they move."""
+    spare_worker: bool = True
+    """Keep a second worker process loaded and waiting, so that the death of the first costs no loading time."""
     shutdown_seconds: int = Field(default=600, ge=0)
     """How long a worker that is told to stop lets running steps finish."""
 

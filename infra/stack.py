@@ -154,6 +154,7 @@ class Stack:
             cwd=ROOT,
             log=self.settings.home / "logs" / f"{part}.log",
             is_ready=is_ready,
+            has_spare=part is Part.WORKER and self.settings.spare_worker,
         )
         self._running[part] = Supervised(program, self._heard)
         await self._running[part].start(START_SECONDS)

@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,51 @@ async def test_a_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None
     supervisor.kill()
     await supervisor.wait()
     await until_gone(child)
+
+
+SPARE = """
+    import os, pathlib, sys, time
+    sys.path.insert(0, {root!r})
+    from infra.spare import wait_until_needed
+    with open("loaded", "a") as loaded:
+        loaded.write(f"{{os.getpid()}}\\n")
+    wait_until_needed()
+    pathlib.Path("ready").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+async def loaded(folder: Path, count: int) -> list[int]:
+    """The process ids of everything that was ever loaded, once there are so many."""
+    async with asyncio.timeout(20):
+        while True:
+            said = folder / "loaded"
+            pids = [int(line) for line in said.read_text().split()] if said.exists() else []
+            if len(pids) >= count:
+                return pids
+            await asyncio.sleep(0.02)
+
+
+async def test_a_spare_is_loaded_beforehand_and_serves_when_its_predecessor_dies(tmp_path: Path) -> None:
+    what = replace(program(tmp_path, SPARE.format(root=str(ROOT))), has_spare=True)
+    events: list[StackEvent] = []
+    async with running(what, events) as supervised:
+        first, spare = await loaded(tmp_path, 2)
+        assert supervised.pid == first
+        supervised.kill(signal.SIGKILL)
+        await supervised.wait_ready()
+        assert supervised.pid == spare
+        next_spare = (await loaded(tmp_path, 3))[2]
+    for pid in (first, spare, next_spare):
+        await until_gone(pid)
+
+
+async def test_a_spare_that_was_killed_is_replaced_by_a_fresh_start(tmp_path: Path) -> None:
+    what = replace(program(tmp_path, SPARE.format(root=str(ROOT))), has_spare=True)
+    async with running(what, []) as supervised:
+        first, spare = await loaded(tmp_path, 2)
+        os.kill(spare, signal.SIGKILL)
+        await until_gone(spare)
+        supervised.kill(signal.SIGKILL)
+        await supervised.wait_ready()
+        assert supervised.pid not in (first, spare)
