@@ -54,7 +54,11 @@ class Calls:
 
     async def answer(self, call: Call, caller: Headers, query: str) -> Flight:
         """The answer, kept, joined or newly bought. Goes on when the caller leaves. Raises Refused."""
-        return await asyncio.shield(self._spawn(self._found(call, caller, query)))
+        try:
+            return await asyncio.shield(self._spawn(self._found(call, caller, query)))
+        except Refused as refused:
+            _LOG.info("%s turn %d: refused, %s", call.session, call.seq, refused.kind.value.code.replace("_", " "))
+            raise
 
     async def drain(self, seconds: float) -> None:
         """Wait until every call in flight has landed and is durable, at most so long."""
