@@ -23,8 +23,6 @@ from workflows import names
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 """How long a part may take until it serves, on a machine that is busy with other things."""
-GATEWAY_SECONDS = 30.0
-"""How long the gateway may drain calls in flight when it is told to stop, after the workers have ended."""
 SERVER_SECONDS = 10.0
 
 PROVIDER_KEYS = frozenset(
@@ -108,11 +106,12 @@ class Stack:
             for part in self._running.values():
                 await part.wait_ready()
 
-    async def stop(self, worker_seconds: float | None = None) -> None:
-        """Drain worker, gateway and server, in this order. The worker gets `worker_seconds` to finish running steps
-        (default: as long as its settings allow); what is left after that is killed and goes on at the next start."""
-        drain = self.settings.shutdown_seconds if worker_seconds is None else worker_seconds
-        patience = {Part.WORKER: drain, Part.GATEWAY: min(GATEWAY_SECONDS, drain), Part.SERVER: SERVER_SECONDS}
+    async def stop(self, seconds: float | None = None) -> None:
+        """Drain worker, gateway and server, in this order. The worker gets `seconds` to finish running steps, then the
+        gateway as long to land calls in flight (default: what the settings allow). What is left then is killed and
+        goes on at the next start; a model call that dies with the gateway is paid again."""
+        drain = self.settings.shutdown_seconds if seconds is None else seconds
+        patience = {Part.WORKER: drain, Part.GATEWAY: drain, Part.SERVER: SERVER_SECONDS}
         for part in reversed(Part):
             supervised = self._running.get(part)
             if supervised is not None:

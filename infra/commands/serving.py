@@ -33,7 +33,9 @@ async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> N
         _say_where(console, stack, parts)
         await stopping.first
     if stack.events and not starting.cancelled():
-        console.remark("Letting running steps finish. Press Ctrl-C again to stop at once; nothing is lost by it.")
+        console.remark(
+            "Letting running steps finish. Ctrl-C again stops at once; only a model call in flight is then paid again."
+        )
         draining = asyncio.ensure_future(stack.stop())
         await asyncio.wait({draining, stopping.second}, return_when=asyncio.FIRST_COMPLETED)
         if not draining.done():

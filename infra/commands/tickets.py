@@ -161,7 +161,11 @@ def _sessions(status: TicketStatus) -> Table:
 
 def _costs(costs: Bill) -> str:
     spend = costs.spend
-    parts = [f"{spend.turns} turn{'' if spend.turns == 1 else 's'}", f"{spend.tokens:,} tokens", f"{_dollars(spend.usd)} spent"]
+    parts = [
+        f"{spend.turns} turn{'' if spend.turns == 1 else 's'}",
+        f"{spend.tokens:,} tokens",
+        f"{_dollars(spend.usd)} spent",
+    ]
     if spend.recorded_usd:
         parts.append(f"{_dollars(spend.recorded_usd)} on the tape")
     if costs.usd_ceiling is not None:

@@ -180,3 +180,10 @@ def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:
 def test_text_of_unknown_origin_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in safe("a\x1b[2Jb\x9b31mc\u202ed\re")
     assert safe("[bold]x[/]\n\tÄ é 漢") == "\\[bold]x\\[/]\n\tÄ é 漢"
+
+
+def test_the_manual_lists_every_command_and_every_exit_code() -> None:
+    manual = (ROOT / "docs" / "operate" / "cli.md").read_text()
+    codes = re.findall(r"^\| (\d+) \| `(\w+)` \|", manual, re.MULTILINE)
+    assert codes == [(str(int(code)), code.name.lower()) for code in Exit]
+    assert not [command for command in COMMANDS if f"`pawl {command}" not in manual and f"`{command}`" not in manual]
