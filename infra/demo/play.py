@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from infra import board, client, home
 from infra.demo import watch
@@ -17,7 +16,7 @@ from infra.demo.gate import Gate
 from infra.demo.project import KEPT, Project, prepare
 from infra.demo.receipt import Receipt, lines, receipt
 from infra.demo.screen import Screen
-from infra.demo.story import Story, tell_troubles, tell_turns
+from infra.demo.story import Story, Turns, tell_troubles
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.exits import Exit, Refused
 from infra.gateway.player import TAPE
@@ -159,7 +158,7 @@ async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Sc
 
 async def _watched(stack: Stack, journal: JournalStore, started: client.Started, screen: Screen, *, yes: bool) -> Made:
     """Say what happens, ask where a person is needed, kill the worker once, and count at the end."""
-    link = f"{stack.ui_url}/namespaces/default/workflows/{quote(started.workflow_id, safe='')}/{started.run_id}/history"
+    link = home.ui_link(stack.ui_url, started.workflow_id, started.run_id)
     screen.line(f"Watch it in the Temporal UI: {link}")
 
     def elsewhere(action: Action) -> list[str]:
@@ -170,13 +169,13 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
 
     gate = Gate(screen, stack.client, started.workflow_id, yes=yes, elsewhere=elsewhere)
     beside = [
-        asyncio.create_task(tell_turns(journal, screen)),
         asyncio.create_task(tell_troubles(stack.client, started.workflow_id, screen)),
         asyncio.create_task(watch.kill_in_the_middle(stack, journal, screen)),
     ]
-    story, account = Story(screen), ""
+    story, turns, account = Story(screen), Turns(journal, screen), ""
     try:
         async for status in watch.statuses(stack.client, started.workflow_id):
+            await turns.tell()
             story.tell(status)
             account = status.account
             await gate.attend(status)
@@ -190,11 +189,11 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
         await asyncio.wait(beside)
     outcome = await stack.client.get_workflow_handle(started.workflow_id, result_type=TicketOutcome).result()
     screen.line(f"{outcome.phase}: {outcome.summary}", "bold")
-    turns = journal.events(prefix=f"{account}.", kinds=[EntryKind.TURN], limit=_MOST_TURNS)
+    taken = journal.events(prefix=f"{account}.", kinds=[EntryKind.TURN], limit=_MOST_TURNS)
     return Made(
         receipt(
             outcome,
-            turns=len(turns),
+            turns=len(taken),
             pull_requests=_pull_requests(stack.settings),
             events=stack.events,
             seconds=screen.seconds,

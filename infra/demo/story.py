@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import textwrap
 from datetime import timedelta
 from typing import Any, cast
@@ -16,7 +17,7 @@ from workflows.domain.order import TicketStatus
 from workflows.domain.session import TurnReport
 from workflows.ports.journal import EntryKind
 
-_LOOK_SECONDS = 0.2
+_NUMBER = re.compile(r"\d+$")
 _PATIENCE_SECONDS = 5.0
 _CALL = timedelta(seconds=5)
 _LINE, _WORDS = 110, 200
@@ -54,17 +55,20 @@ class _Turn(Record):
         return " ".join(str(part.get("content", "")) for part in parts if part.get("part_kind") == "text")
 
 
-async def tell_turns(journal: JournalStore, screen: Screen) -> None:
-    """Say of every finished turn what was done in it, and why. Runs until it is cancelled."""
-    place = 0
-    while True:
-        for event in await asyncio.to_thread(journal.events, kinds=[EntryKind.TURN], after=place):
-            place, turn = event.place, _Turn.model_validate_json(event.entry.body)
-            session = event.entry.session.rpartition(".")[2]
-            screen.line(f"  {session}, turn {event.entry.seq}: {_short(turn.report.summary, _LINE)}")
+class Turns:
+    """Says of every finished turn, once, what was done in it and why."""
+
+    def __init__(self, journal: JournalStore, screen: Screen) -> None:
+        self._journal, self._screen = journal, screen
+        self._place = 0
+
+    async def tell(self) -> None:
+        for event in await asyncio.to_thread(self._journal.events, kinds=[EntryKind.TURN], after=self._place):
+            self._place, turn = event.place, _Turn.model_validate_json(event.entry.body)
+            session = _NUMBER.sub(r" \g<0>", event.entry.session.rpartition(".")[2])
+            self._screen.line(f"  {session}, turn {event.entry.seq}: {_short(turn.report.summary, _LINE)}")
             if turn.words:
-                screen.aside(_short(turn.words, _WORDS))
-        await asyncio.sleep(_LOOK_SECONDS)
+                self._screen.aside(_short(turn.words, _WORDS))
 
 
 async def tell_troubles(connected: Client, workflow_id: str, screen: Screen) -> None:
