@@ -23,7 +23,7 @@ from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import parse_mounts
 from activities.sandbox.probe import probe
 from activities.tracker.board import BoardTracker
-from activities.workspace.checkouts import SandboxCheckouts
+from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obey_the_board
@@ -58,7 +58,11 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
     checkouts = SandboxCheckouts(sandbox, clones, journal)
     async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=30) as gateway:
         agent = BuiltinAgent(
-            journal, checkouts, GatewayRuns(gateway, secret), settings.gateway_url, destroy=sandbox.destroy
+            journal,
+            checkouts,
+            GatewayRuns(gateway, secret),
+            settings.gateway_url,
+            destroy=lambda key: sandbox.destroy(sandbox_key(key)),
         )
         try:
             yield [

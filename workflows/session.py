@@ -77,16 +77,11 @@ class Session:
             Agent.take_turn,
             TakeTurn(
                 session=self._order.session,
-                account=self._order.account,
-                role=self._order.role,
-                part=self._order.part,
-                model=self._order.model,
                 seq=self._seq,
                 prompt=prompt,
                 after=self._after,
                 steering=tuple(said.note for said in steering),
-                workspace=self._order.workspace.model_copy(update={"state": self._state}),
-                checks=self._order.brief.checks,
+                state=self._state,
             ),
             **Agent.step(f"{self._order.role.capitalize()}, turn {self._seq}"),
         )
@@ -135,7 +130,7 @@ class Session:
 
     async def _closed(self) -> None:
         """Revoke the run, whatever ended the session; a cancelled session does it as well."""
-        close = CloseSession(session=self._order.session, account=self._order.account, workspace=self._order.workspace)
+        close = CloseSession(session=self._order.session)
         closing = workflow.execute_activity_method(Agent.close_session, close, **Agent.step("Close the session"))
         try:
             await asyncio.shield(asyncio.ensure_future(closing))

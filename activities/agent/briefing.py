@@ -14,7 +14,7 @@ async def briefed(journal: Journal, past: Past, order: SessionOrder) -> str:
     that goes on after a question or a top-up keeps the one it began with."""
     if order.after and session_of(order.after) == order.session:
         return (await past.up_to(order.after))[-1].turn.prompt
-    told = json.dumps([order.role, order.after, order.brief.model_dump(mode="json")])
+    told = json.dumps([order.role, order.model, order.after, order.brief.model_dump(mode="json")])
     key = f"prompt-{short_digest(told)}"
     known = await journal.get(order.session, key)
     if known is not None:
@@ -30,4 +30,11 @@ async def _rendered(journal: Journal, order: SessionOrder) -> Prompt:
     loaded = {name: await journal.load_text(ref) for name, ref in refs.items() if ref}
     texts = prompt.BriefTexts(brief=brief, **{"ticket": "", **loaded})
     message = prompt.next_message(texts) if order.after else prompt.first_message(texts)
-    return Prompt(system=prompt.system(order.role), message=message)
+    return Prompt(
+        system=prompt.system(order.role),
+        message=message,
+        role=order.role,
+        model=order.model,
+        workspace=order.workspace,
+        checks=brief.checks,
+    )

@@ -97,7 +97,7 @@ class BuiltinAgent(Agent):
         rows = {entry.key: entry for entry in await self._journal.entries(turn.session, first=turn.seq)}
         if done := rows.get(turn_key(id_)):
             return self._past.remember(Turn.model_validate_json(done.body)).turn.report
-        notebook = Notebook(self._journal, turn, id_, rows)
+        notebook = Notebook(self._journal, turn, await self._past.prompt(turn.prompt), id_, rows)
         try:
             answer = await self._answer(notebook)
         except MoneyOut as error:
@@ -108,8 +108,6 @@ class BuiltinAgent(Agent):
     @activity.defn
     async def close_session(self, request: CloseSession) -> None:
         await self._runs.close_run(request.session)
-        if not request.keep_workspace:
-            await self._destroy(request.workspace.key)
 
     # The answer
 
@@ -127,12 +125,12 @@ class BuiltinAgent(Agent):
             )
         prompts = {ref: await self._past.prompt(ref) for ref in {turn.prompt, *(one.turn.prompt for one in past)}}
         ask = Ask(
-            model=turn.model,
+            model=notebook.prompt.model,
             session=turn.session,
             seq=turn.seq,
             token=self._runs.token(turn.session),
             messages=conversation(past, Next(turn.prompt, turn.steering), prompts, self._window),
-            tools=definitions(turn.role),
+            tools=definitions(notebook.prompt.role),
         )
         answer = dump_answer(await self._models.ask(ask))
         heard = [
@@ -146,7 +144,7 @@ class BuiltinAgent(Agent):
 
     async def _outcome(self, notebook: Notebook, answer: ModelResponse) -> Outcome:
         if answer.finish_reason == "content_filter":
-            return Outcome((), notebook.turn.workspace.state, "")
+            return Outcome((), notebook.turn.state, "")
         for _ in range(SANDBOXES_PER_TURN):
             try:
                 return await carry_out(notebook, answer, lambda: self._open(notebook))
@@ -160,7 +158,7 @@ class BuiltinAgent(Agent):
 
     async def _open(self, notebook: Notebook) -> Checkout:
         """The living sandbox, unless the ticket was reset to a turn before what that sandbox has seen."""
-        workspace = notebook.turn.workspace
+        workspace = notebook.workspace
         checkout = await self._checkouts.open(workspace)
         if notebook.strayed(checkout.instance):
             await self._destroy(workspace.key)
@@ -209,11 +207,11 @@ def report_of(notebook: Notebook, answer: ModelResponse, outcome: Outcome) -> Tu
         turn=notebook.turn_id,
         end=end,
         summary=(summary or ("refused to answer" if refused else "answered without a tool call"))[:200],
-        spend=spend_of(notebook.turn.model, answer),
+        spend=spend_of(notebook.prompt.model, answer),
         state=outcome.state,
         failing_call=failing_call(answer, results),
         format_error=not refused and not any(result.valid for result in results),
-        changed=outcome.state != notebook.turn.workspace.state,
+        changed=outcome.state != notebook.turn.state,
         submission=submission,
         question=question,
         detail=(answer.text or "The model gave no reason.")[:2_000] if refused else "",

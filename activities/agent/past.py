@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 def turn_id(turn: TakeTurn) -> str:
     """The same for a retry and for a turn that is taken again after a Reset; another one for anything else that was
     said. It names its session, so that its parents are found wherever they were taken."""
-    told = "\n".join((turn.session, str(turn.seq), turn.after or "", turn.prompt, turn.model, *turn.steering))
+    told = "\n".join((turn.session, str(turn.seq), turn.after or "", turn.prompt, *turn.steering))
     return f"{turn.session}/{turn.seq}-{short_digest(told)}"
 
 

@@ -16,8 +16,9 @@ from pydantic_ai.messages import (
 )
 
 from workflows.domain import prompt
+from workflows.domain.change import Check
 from workflows.domain.model import Record
-from workflows.domain.session import Submission, TurnReport
+from workflows.domain.session import Role, Submission, TurnReport, WorkspaceOrder
 
 BLANK_AT, FULL_AT = 0.6, 0.9
 """Parts of the window: where old tool results are cleared from the view, and where the conversation must end."""
@@ -27,10 +28,14 @@ CLEARED = "[This result was cleared to save space. Call the tool again if you ne
 
 
 class Prompt(Record):
-    """A session's rendered prompt, as the journal keeps it."""
+    """A session's rendered prompt, as the journal keeps it, and what else stays the same over its turns."""
 
     system: str
     message: str
+    role: Role
+    model: str
+    workspace: WorkspaceOrder
+    checks: tuple[Check, ...]
 
 
 class ToolResult(Record):

@@ -22,9 +22,9 @@ from activities.agent.tools import (
     read_call,
     submission,
 )
-from activities.agent.transcript import ToolResult
+from activities.agent.transcript import Prompt, ToolResult
 from workflows.domain.model import Record
-from workflows.domain.session import TakeTurn
+from workflows.domain.session import TakeTurn, WorkspaceOrder
 from workflows.ports.journal import Entry, EntryKind, Journal
 from workflows.ports.sandbox import Denied
 from workflows.ports.workspace import Checkout
@@ -49,6 +49,7 @@ class Notebook:
 
     journal: Journal
     turn: TakeTurn
+    prompt: Prompt
     turn_id: str
     rows: dict[str, Entry]
 
@@ -56,6 +57,11 @@ class Notebook:
     def digest(self) -> str:
         """The turn's name in the keys of its entries and in its jobs' ids: `<seq>-<hex>`."""
         return self.turn_id.rpartition("/")[2]
+
+    @property
+    def workspace(self) -> WorkspaceOrder:
+        """The files as the turn before left them."""
+        return self.prompt.workspace.model_copy(update={"state": self.turn.state})
 
     async def once(self, kind: EntryKind, key: str, body: str) -> str:
         """Write the entry unless it is there; return the body that counts."""
@@ -84,21 +90,21 @@ class Outcome:
 async def carry_out(notebook: Notebook, answer: ModelResponse, open_: Callable[[], Awaitable[Checkout]]) -> Outcome:
     """Run the calls in order, in the checkout that `open_` gives. Raises Gone when its sandbox dies: call again, and
     all are run in the next one, which starts from the state before the turn."""
-    turn = notebook.turn
+    state_before = notebook.turn.state
     cut = answer.finish_reason == "length"
-    calls = [read_call(turn.role, part, cut) for part in answer.tool_calls]
+    calls = [read_call(notebook.prompt.role, part, cut) for part in answer.tool_calls]
     if not any(isinstance(call, Call) and call.uses_files for call in calls):
-        return Outcome(await _run_all(notebook, calls, None), turn.workspace.state, NO_SANDBOX)
+        return Outcome(await _run_all(notebook, calls, None), state_before, NO_SANDBOX)
     checkout = await open_()
     results = await _run_all(notebook, calls, checkout)
     if not any(isinstance(call, Call) and call.may_change_files for call in calls):
-        return Outcome(results, turn.workspace.state, checkout.instance)
+        return Outcome(results, state_before, checkout.instance)
     try:
         state = await checkout.keep_state(f"{notebook.digest}-state")
     except Denied as error:
         told = f"{results[-1].text}\n\nYour files cannot be kept as they are, and work in them can be lost: {error}"
         unkept = results[-1].model_copy(update={"text": told, "ok": False})
-        return Outcome((*results[:-1], unkept), turn.workspace.state, checkout.instance)
+        return Outcome((*results[:-1], unkept), state_before, checkout.instance)
     return Outcome(results, state, checkout.instance)
 
 
@@ -142,7 +148,7 @@ async def _run(notebook: Notebook, name: str, call: Call, checkout: Checkout | N
         case Search():
             return await shell.search(checkout, name, call, arguments)
         case RunChecks():
-            return await shell.run_checks(checkout, name, call, notebook.turn.checks)
+            return await shell.run_checks(checkout, name, call, notebook.prompt.checks)
         case Edit():
             return await _edit(notebook, name, call, arguments, checkout)
 

@@ -34,7 +34,7 @@ class Run:
 
     async def until(self, holds: Phase | Callable[[TicketStatus], bool]) -> TicketStatus:
         """Wait until the ticket is in a phase, or until something holds of its status."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 status = await self.status()
                 if holds(status) if callable(holds) else status.phase is holds:
@@ -48,7 +48,7 @@ class Run:
         )
 
     async def outcome(self) -> TicketOutcome:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.handle.result()
 
 

@@ -70,7 +70,7 @@ async def test_steering_reaches_the_running_session_once_at_its_next_turn(start:
     run = await start(world)
     await run.until(Phase.PLAN_GATE)
     await run.act(Action.APPROVE)
-    await run.until(lambda _: any(turn.role is Role.BUILDER for turn in world.of(TakeTurn)))
+    await run.until(lambda _: bool(world.turns_of(Role.BUILDER)))
     said = await run.act(Action.STEER, note="Use pathlib.", id="s-1")
     assert "next turn" in said
     assert "counts once" in await run.act(Action.STEER, note="Use pathlib.", id="s-1")
@@ -88,7 +88,7 @@ async def test_steering_before_a_session_is_not_lost(start: StartTicket) -> None
     await signal(run, "steer", "Mind the paint.")
     await run.act(Action.APPROVE)
     await run.until(Phase.MERGE_GATE)
-    first = next(turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER)
+    first = world.turns_of(Role.BUILDER)[0]
     assert first.steering == ("Mind the paint.",)
 
 
@@ -98,7 +98,7 @@ async def test_pause_stops_before_the_next_turn_and_resume_goes_on(start: StartT
     run = await start(world)
     await run.until(Phase.PLAN_GATE)
     await run.act(Action.APPROVE)
-    await run.until(lambda _: any(turn.role is Role.BUILDER for turn in world.of(TakeTurn)))
+    await run.until(lambda _: bool(world.turns_of(Role.BUILDER)))
     await run.act(Action.PAUSE)
     await asyncio.sleep(0.8)
     before = len(world.of(TakeTurn))

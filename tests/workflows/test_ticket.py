@@ -7,7 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.errors import stop
 from tests.workflows.conftest import Run, StartTicket
-from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, submits, works
+from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, role_and_part, submits, works
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
 from workflows.domain.decision import Action
@@ -83,8 +83,8 @@ async def test_raw_failures_go_back_until_the_checks_pass(start: StartTicket) ->
     run = await start(world)
     await approved(run)
     await run.until(Phase.MERGE_GATE)
-    builders = [turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER]
-    assert [turn.part for turn in builders] == [1, 2, 3]
+    builders = world.turns_of(Role.BUILDER)
+    assert [role_and_part(turn)[1] for turn in builders] == [1, 2, 3]
     assert builders[1].after == f"{builders[0].session}/1", "the second attempt continues the same conversation"
     assert [check.workspace.state for check in world.of(RunChecks)] == ["s1", "s2", "s3"]
     assert [change.state for change in world.of(PublishChange)] == ["s3"]
@@ -159,8 +159,8 @@ async def test_a_question_waits_for_the_answer_and_the_session_goes_on(start: St
     assert "Left or right?" in waiting.waiting_for
     await run.act(Action.ANSWER, note="Left.")
     await run.until(Phase.MERGE_GATE)
-    second = [turn for turn in world.of(TakeTurn) if turn.role is Role.BUILDER][1]
-    assert (second.seq, second.part) == (2, 1), "the same session at its next turn"
+    second = world.turns_of(Role.BUILDER)[1]
+    assert (second.seq, role_and_part(second)[1]) == (2, 1), "the same session at its next turn"
     assert "Left." in second.steering[0]
 
 
@@ -177,7 +177,7 @@ async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start:
     await run.act(Action.TOP_UP, usd=Decimal(3))
     await run.until(Phase.MERGE_GATE)
     assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [world.of(OpenAccount)[0].usd + 3]  # type: ignore[operator]
-    assert [turn.seq for turn in world.of(TakeTurn) if turn.role is Role.BUILDER] == [1, 2, 2]
+    assert [turn.seq for turn in world.turns_of(Role.BUILDER)] == [1, 2, 2]
 
 
 async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTicket) -> None:

@@ -56,6 +56,13 @@ Asked = TypeVar("Asked")
 Turn = Callable[[TakeTurn], TurnReport] | TurnReport
 
 
+def role_and_part(turn: TakeTurn) -> tuple[Role, int]:
+    """Read from the end of the session's key: `ENG-1.3f2a9c10.builder2`."""
+    name = turn.session.rpartition(".")[2]
+    role = next(role for role in Role if name.startswith(role))
+    return role, int(name.removeprefix(role))
+
+
 def red(fingerprint: str) -> CheckReport:
     return CheckReport(ok=False, summary=f"tests: {fingerprint}", log="sha256:red", fingerprint=fingerprint)
 
@@ -107,6 +114,9 @@ class World:
 
     def of(self, kind: type[Asked]) -> list[Asked]:
         return [request for request in self.asked if isinstance(request, kind)]
+
+    def turns_of(self, role: Role) -> list[TakeTurn]:
+        return [turn for turn in self.of(TakeTurn) if role_and_part(turn)[0] is role]
 
     @property
     def moves(self) -> list[str]:
@@ -226,9 +236,10 @@ class _Agent(_Adapter, Agent):
     @activity.defn
     async def take_turn(self, turn: TakeTurn) -> TurnReport:
         await self.world.heard(turn)
-        script = self.world.turns[turn.role]
+        role, _ = role_and_part(turn)
+        script = self.world.turns[role]
         if not script:
-            raise stop(Failure.TAPE_MISMATCH, f"The script has no further turn for the {turn.role}.")
+            raise stop(Failure.TAPE_MISMATCH, f"The script has no further turn for the {role}.")
         said = script.pop(0)
         report = said(turn) if callable(said) else said
         sent = report.end is not TurnEnd.MONEY_OUT

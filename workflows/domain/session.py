@@ -132,23 +132,21 @@ class OpenSession(Record):
 
 class OpenedSession(Record):
     prompt: str
-    """Journal reference of the rendered prompt; it never changes during the session, so provider caches hold."""
+    """Journal reference of the rendered prompt and of everything else that stays the same during the session."""
 
 
 class TakeTurn(Record):
+    """Only what differs from turn to turn; the rest was left with the prompt when the session was opened."""
+
     session: str
-    account: str
-    role: Role
-    part: int
-    model: str
     seq: int
     prompt: str
     after: str | None
     """The turn before this one, None for the first."""
     steering: tuple[str, ...] = ()
     """What people said since the last turn, in order."""
-    workspace: WorkspaceOrder
-    checks: tuple[Check, ...] = ()
+    state: str | None = None
+    """The workspace state after the turn before this one."""
 
 
 class TurnEnd(StrEnum):
@@ -217,9 +215,6 @@ class SessionOutcome(Record):
 
 class CloseSession(Record):
     session: str
-    account: str
-    workspace: WorkspaceOrder
-    keep_workspace: bool = True
 
 
 class Track(Record):

@@ -40,4 +40,4 @@ class Agent(Port):
     @activity.defn
     @abstractmethod
     async def close_session(self, request: CloseSession) -> None:
-        """Revoke the run; with `keep_workspace` false also destroy its sandbox."""
+        """Revoke the run: its next call is refused. The workspace stays; it is the ticket's."""

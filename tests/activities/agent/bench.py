@@ -86,15 +86,10 @@ class Bench:
         prompt = (await self.agent.open_session(OpenSession(order=order))).prompt
         return TakeTurn(
             session=order.session,
-            account=order.account,
-            role=order.role,
-            part=order.part,
-            model=order.model,
             seq=order.first_turn,
             prompt=prompt,
             after=order.after,
-            workspace=order.workspace,
-            checks=order.brief.checks,
+            state=order.workspace.state,
         )
 
     def sent(self, request: int = -1) -> dict[str, Any]:
@@ -108,9 +103,8 @@ class Bench:
 
 def following(turn: TakeTurn, report: TurnReport, steering: Sequence[str] = ()) -> TakeTurn:
     """The turn after this one, as the workflow asks for it."""
-    workspace = turn.workspace.model_copy(update={"state": report.state})
     return turn.model_copy(
-        update={"seq": turn.seq + 1, "after": report.turn, "workspace": workspace, "steering": tuple(steering)}
+        update={"seq": turn.seq + 1, "after": report.turn, "state": report.state, "steering": tuple(steering)}
     )
 
 

@@ -82,15 +82,9 @@ class Session:
         prompt = (await self.agent.open_session(OpenSession(order=order))).prompt
         return TakeTurn(
             session=order.session,
-            account=order.account,
-            role=order.role,
-            part=order.part,
-            model=model,
             seq=1,
             prompt=prompt,
             after=None,
-            workspace=self.workspace,
-            checks=brief.checks,
         )
 
     async def play(self, turn: TakeTurn) -> list[TurnReport]:
@@ -137,8 +131,7 @@ async def test_a_build_turns_red_then_green_in_a_real_sandbox(session: Session) 
     bill = await session.gateway.bill("t1")
     assert (bill.spend.usd, bill.calls) == (Decimal(0), 4)
     assert sum(report.spend.usd for report in (looked, edited, checked, submitted)) == 0
-    close = CloseSession(session="t1.builder1", account="t1", workspace=session.workspace, keep_workspace=False)
-    await session.agent.close_session(close)
+    await session.agent.close_session(CloseSession(session="t1.builder1"))
 
 
 async def test_a_tape_that_no_longer_fits_stops_in_the_gateways_words(session: Session) -> None:

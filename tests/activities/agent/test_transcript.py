@@ -30,11 +30,18 @@ from activities.agent.transcript import (
     is_full,
     load_answer,
 )
+from workflows.domain.change import Repository
 from workflows.domain.prompt import REMINDER
-from workflows.domain.session import TurnEnd, TurnReport
+from workflows.domain.session import Role, TurnEnd, TurnReport, WorkspaceOrder
 
 WINDOW = 1_000
-PROMPTS = {"p1": Prompt(system="rules", message="first"), "p2": Prompt(system="rules", message="next strike")}
+WORKSPACE = WorkspaceOrder(
+    key="t.work", repository=Repository(name="hinge", url="/srv/hinge", base_branch="main", base_sha="b" * 40)
+)
+PROMPTS = {
+    ref: Prompt(system="rules", message=message, role=Role.BUILDER, model="tape:x", workspace=WORKSPACE, checks=())
+    for ref, message in (("p1", "first"), ("p2", "next strike"))
+}
 
 
 def past(number: int, size: int = 100, prompt: str = "p1", **changes: object) -> PastTurn:
