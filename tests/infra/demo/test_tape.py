@@ -65,7 +65,7 @@ class Checkout:
                 return "\n".join(lines[asked["start"] - 1 : asked["end"]])
             case "search":
                 found = subprocess.run(
-                    ["rg", "--line-number", "--regexp", asked["pattern"], "--glob", asked["glob"], "."],
+                    ["git", "grep", "--line-number", "--extended-regexp", "-e", asked["pattern"], "--", asked["glob"]],
                     cwd=self.folder,
                     capture_output=True,
                     text=True,
