@@ -69,7 +69,8 @@ async def run(console: Console, settings: Settings, request: RunRequest) -> None
     link = _link(settings, started)
 
     def show(terminal: Terminal) -> None:
-        terminal.print(f"{verb} [bold]{safe(_named(order))}[/] with {safe(order.model)}")
+        answers = f"the tape “{tape.manifest.title}”" if tape else order.model
+        terminal.print(f"{verb} [bold]{safe(_named(order))}[/] with {safe(answers)}")
         if link:
             terminal.print(f"In the Temporal UI: {link}")
 
@@ -80,7 +81,7 @@ async def run(console: Console, settings: Settings, request: RunRequest) -> None
 
 async def watch(console: Console, client: Client, workflow_id: str) -> None:
     """Tell the story as it goes on, until the ticket has ended. What waits for a person is said once."""
-    told, asked, quiet = 0, "", False
+    told, asked, quiet = "", "", False
     while True:
         try:
             status = await ticket_status(client, workflow_id)
@@ -92,21 +93,30 @@ async def watch(console: Console, client: Client, workflow_id: str) -> None:
             continue
         quiet = False
         _tell(console, status, told)
-        told = len(status.story)
+        told = status.story[-1] if status.story else ""
         if status.waiting_for and status.waiting_for != asked:
             console.remark(f"{status.waiting_for}. See `pawl show {status.identifier}`; this goes on watching.")
         asked = status.waiting_for
         if status.phase.is_final:
+            _tell_end(console, status)
             return
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _tell(console: Console, status: TicketStatus, told: int) -> None:
-    for sentence in status.story[told:]:
+def _tell(console: Console, status: TicketStatus, told: str) -> None:
+    """What the story says after the sentence that was told last; the story itself forgets its oldest sentences."""
+    known = len(status.story) - status.story[::-1].index(told) if told in status.story else 0
+    for sentence in status.story[known:]:
         if console.as_json:
             console.line({"identifier": status.identifier, "phase": status.phase, "story": sentence})
         else:
             console.terminal.print(safe(sentence))
+
+
+def _tell_end(console: Console, status: TicketStatus) -> None:
+    ended = f"{safe(status.identifier)}: [bold]{status.phase}[/]"
+    said = {"identifier": status.identifier, "phase": status.phase, "ended": True}
+    console.result(said, lambda terminal: terminal.print(ended))
 
 
 def _card(settings: Settings, request: RunRequest) -> Ticket:

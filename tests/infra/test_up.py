@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,13 @@ def _tape(path: Path) -> Path:
     return path
 
 
-def _start(up: Up, folder: Path, name: str) -> Answer:
+def _start(up: Up, folder: Path, name: str, *options: str) -> Answer:
     card = folder / f"{name}.md"
     card.write_text("---\ntitle: Add a greeting\n---\nPlease write hello.txt.\n")
     repository = folder / f"{name}-repository"
     if not repository.exists():
         make_repository(repository, {"WORKFLOW.md": POLICY})
-    return up.pawl("run", str(card), "--repo", str(repository), "--tape", str(up.tape))
+    return up.pawl("run", str(card), "--repo", str(repository), "--tape", str(up.tape), *options)
 
 
 def _is_gone(pid: int) -> bool:
@@ -161,6 +162,18 @@ def test_a_card_that_was_not_started_and_a_ticket_that_is_nowhere(up: Up) -> Non
     nowhere = up.pawl("show", "NOWHERE-1")
     assert (nowhere.code, nowhere.error["kind"]) == (Exit.NOT_FOUND, "not_found")
     assert up.pawl("pause", "NOWHERE-1").code == Exit.NOT_FOUND
+
+
+def test_watching_a_run_tells_its_story_to_the_end(up: Up, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        watching = beside.submit(_start, up, tmp_path, "WATCH-1", "--watch")
+        up.until(lambda: up.pawl("show", "WATCH-1").code == 0)
+        up.until_phase("WATCH-1", "Plan gate")
+        assert up.pawl("reject", "WATCH-1", "not today").code == 0
+        told = watching.result(timeout=100).lines
+    assert told[0]["fresh"]
+    assert any("Planner 1" in line.get("story", "") for line in told)
+    assert told[-1] == {"identifier": "WATCH-1", "phase": "Declined", "ended": True}
 
 
 def test_doctor_finds_everything_well(up: Up) -> None:
