@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console as Terminal
 from rich.markup import escape
 
-from infra.exits import Exit, Misused, OutOfReach, PawlError
+from infra.exits import Exit, Misused, OutOfReach, PawlError, Told
 
 _UNSAFE = re.compile(r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Json = Mapping[str, Any] | BaseModel
@@ -72,6 +72,8 @@ def run_cli(cli: click.Command, arguments: list[str]) -> Exit:
         return Exit.USAGE
     except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
+    except Told as told:
+        return told.code
     except BrokenPipeError:  # the reader of our output had enough
         return Exit.OK
     except Exception as error:
