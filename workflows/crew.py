@@ -11,6 +11,7 @@ from temporalio.exceptions import ChildWorkflowError, FailureError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows import names
+from workflows.desk import Ended
 from workflows.domain.budget import Budget
 from workflows.domain.decision import Action
 from workflows.domain.order import SessionLine, TicketOrder
@@ -118,8 +119,9 @@ class TicketCrew(TicketSteps):
             static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
         )
         try:
+            self._go_on()
             outcome = await self._attended(child)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Ended):
             child.cancel()
             with suppress(FailureError, asyncio.CancelledError):
                 await child  # the agent has stopped before anything is undone

@@ -72,6 +72,7 @@ class TicketDesk:
         )
         self._verdict: tuple[Action, Decision] | None = None
         self._ending: Ended | None = None
+        self._leaving = False
         self._steering: list[Decision] = []
         self._added_usd: list[Decision] = []
         self._resumed = 0
@@ -153,6 +154,12 @@ class TicketDesk:
                     Phase.CANCELLED, f"Aborted by {decision.by or 'a person'}. {decision.note}".strip()
                 )
                 return "Stopping and undoing."
+
+    def _go_on(self) -> None:
+        """Stop here if people have ended the ticket. To be asked after everything that was awaited: a cancellation
+        that meets a step in the moment of its completion is lost in it. Raises Ended."""
+        if self._ending is not None and not self._leaving:
+            raise self._ending
 
     def tell(self, sentence: str) -> None:
         """Add a sentence to the story people read."""

@@ -45,7 +45,9 @@ class TicketSteps(TicketDesk):
         while True:
             await workflow.wait_condition(lambda: not self._status.paused)
             try:
-                return await workflow.execute_activity_method(method, request, **config)
+                reply = await workflow.execute_activity_method(method, request, **config)
+                self._go_on()
+                return reply
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
@@ -61,7 +63,9 @@ class TicketSteps(TicketDesk):
     ) -> Reply | None:
         """Take a step the ticket can live without: when it fails, the story says so and the ticket goes on."""
         try:
-            return await workflow.execute_activity_method(method, request, **config)
+            reply = await workflow.execute_activity_method(method, request, **config)
+            self._go_on()
+            return reply
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise

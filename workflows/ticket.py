@@ -209,6 +209,7 @@ class Ticket(TicketWork):
 
     async def _hand_back(self, end: Ended) -> TicketOutcome:
         """Whatever the end: nothing runs on, the work is kept, people know, and the books are closed."""
+        self._leaving = True
         await self._keep_the_work()
         pull_request = self._status.pull_request
         if pull_request and end.phase in (Phase.DECLINED, Phase.CANCELLED):

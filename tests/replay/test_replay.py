@@ -7,6 +7,7 @@ After a change that is meant to differ (behind `workflow.patched`), add a histor
 from pathlib import Path
 
 import pytest
+from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
@@ -35,9 +36,8 @@ def test_every_story_has_a_history() -> None:
 
 
 async def test_a_flow_that_takes_another_way_is_caught() -> None:
+    """The check can fail: a history in which another step was taken first does not replay."""
     path = next(path for path in HISTORIES if path.stem == "merged")
-    history = WorkflowHistory.from_json("merged", path.read_text())
-    events = [event for event in history.events if not event.HasField("activity_task_scheduled_event_attributes")]
-    broken = WorkflowHistory("merged", events)
-    with pytest.raises(Exception, match=r"[Nn]ondeterminism|history"):
-        await replayer(Ticket, Session).replay_workflow(broken)
+    other = WorkflowHistory.from_json("merged", path.read_text().replace('"claim_ticket"', '"another_step"'))
+    with pytest.raises(workflow.NondeterminismError):
+        await replayer(Ticket, Session).replay_workflow(other)

@@ -141,3 +141,17 @@ async def test_the_page_in_the_ui_says_what_waits_and_what_to_send(start: StartT
     assert "`approve`" in page.current_details
     described = {signal.name: signal.description for signal in page.definition.signal_definitions}
     assert all(described[action.value] for action in Action)
+
+
+@pytest.mark.parametrize("steps", range(4, 26, 3))
+async def test_an_abort_in_any_moment_ends_the_ticket(start: StartTicket, steps: int) -> None:
+    """A cancellation can meet a step in the moment of its completion and be lost in it; the ticket must still end."""
+    world = World(delays={"post_comment": 0.02, "move_ticket": 0.02})
+    run = await start(world)
+    while len(world.asked) < steps:
+        status = await run.status()
+        if status.phase in (Phase.PLAN_GATE, Phase.MERGE_GATE) and status.subject:
+            await signal(run, "approve")
+        await asyncio.sleep(0.005)
+    await signal(run, "abort")
+    assert (await run.outcome()).phase in (Phase.CANCELLED, Phase.DONE)

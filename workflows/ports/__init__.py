@@ -15,6 +15,8 @@ PATIENT = RetryPolicy(
     maximum_attempts=16,
 )
 """About ten minutes of trying. Then the ticket waits in Blocked until a person resumes it."""
+SILENCE = timedelta(seconds=2)
+"""A step whose worker has given no sign of life for so long is given to another one."""
 
 
 class Port(ABC):
@@ -25,7 +27,7 @@ class Port(ABC):
     @classmethod
     def step(cls, summary: str) -> ActivityConfig:
         """The port's options, labelled with the sentence the Temporal UI shows for this step."""
-        return {**cls.options, "summary": summary[:200]}
+        return {"heartbeat_timeout": SILENCE, **cls.options, "summary": summary[:200]}
 
     def activities(self) -> list[Callable[..., Any]]:
         """The adapter's activities, to be registered with a worker."""

@@ -15,7 +15,6 @@ class Agent(Port):
 
     options = ActivityConfig(
         start_to_close_timeout=timedelta(hours=2),
-        heartbeat_timeout=timedelta(seconds=2),
         retry_policy=PATIENT,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )

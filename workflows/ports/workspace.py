@@ -33,7 +33,6 @@ class Workspace(Port):
 
     options = ActivityConfig(
         start_to_close_timeout=timedelta(hours=3),
-        heartbeat_timeout=timedelta(seconds=5),
         retry_policy=PATIENT,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
