@@ -36,7 +36,7 @@ class _Step(ActivityInboundInterceptor):
 
 
 async def _beat(timeout_seconds: float) -> None:
-    """Sign of life only: heartbeats are throttled and not durable, so they never carry data."""
+    """Sign of life only: heartbeats are throttled and not durable, so they never carry data. Short steps need none."""
     while True:
-        activity.heartbeat()
         await asyncio.sleep(timeout_seconds / BEATS_PER_TIMEOUT)
+        activity.heartbeat()
