@@ -19,6 +19,8 @@ from workflows.domain.ticket import Phase
 
 _LOOK_SECONDS = 0.01
 _PATIENCE_SECONDS = 300.0
+_LOST = (Phase.BLOCKED, Phase.QUESTION, *(phase for phase in Phase if phase.is_final))
+"""Where the synthetic ticket never is while it is waited for."""
 _STATUS = re.compile(r"^status: (.+)$", re.MULTILINE)
 
 
@@ -64,6 +66,7 @@ class Driver:
             identifier=card.identifier,
             title=card.title,
             repository=str(self.machine.repository),
+            base_branch=self.machine.base_branch(name),
             model=self.model,
             version=card.version,
         )
@@ -84,9 +87,10 @@ class Driver:
 
     async def _reaches(self, driven: Driven, phase: Phase) -> None:
         """Raises TimeoutError, naming where the ticket is instead."""
-        card, deadline = card_path(self.machine.settings.board_folder, driven.identifier), time.monotonic()
+        card = card_path(self.machine.settings.board_folder, driven.identifier)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while (status := _status(card.read_text())) != phase:
-            if time.monotonic() - deadline > _PATIENCE_SECONDS or status == Phase.BLOCKED:
+            if time.monotonic() > deadline or status in _LOST:
                 raise TimeoutError(f"{driven.identifier} is at {status}, not at {phase}:\n{card.read_text()[-600:]}")
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -54,6 +54,12 @@ class Machine:
     def repository(self) -> Path:
         return self.settings.home / "project"
 
+    def base_branch(self, name: str) -> str:
+        """A branch of its own at the first commit: the tape's edits fit only files that nobody has changed."""
+        heads = self.repository / ".git" / "refs" / "heads"
+        (heads / name).write_text((heads / "main").read_text())
+        return name
+
     async def keep_tape(self, turns: int) -> str:
         """The model that plays the synthetic ticket with so many builder turns."""
         data = tape(turns)
