@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -116,10 +116,10 @@ async def _built(say: Say) -> Path | None:
     cache().mkdir(parents=True, exist_ok=True)
     log = cache() / "build.log"
     begun = time.monotonic()
+    scratch = cache().parent / "build"
+    env = {"GOMODCACHE": str(scratch / "mod"), "GOCACHE": str(scratch / "cache"), **os.environ, "GOBIN": str(cache())}
     with log.open("wb") as out:
-        build = await asyncio.create_subprocess_exec(
-            go, "install", "-v", BUILT, stdout=out, stderr=out, env={**os.environ, "GOBIN": str(cache())}
-        )
+        build = await asyncio.create_subprocess_exec(go, "install", "-v", BUILT, stdout=out, stderr=out, env=env)
         while build.returncode is None and time.monotonic() - begun < _BUILD_SECONDS:
             try:
                 await asyncio.wait_for(build.wait(), timeout=10)
@@ -132,11 +132,19 @@ async def _built(say: Say) -> Path | None:
     program = cache() / "temporal"
     if build.returncode == 0 and _serves(program):
         say(f"Built {program} in {time.monotonic() - begun:.0f} s")
+        if env["GOMODCACHE"].startswith(str(scratch)) and env["GOCACHE"].startswith(str(scratch)):
+            await _cleaned(go, env)
         return program
     raise OutOfReach(
         f"Building the Temporal server with {go} failed. The end of {log}:\n{_tail(log)}",
         "Mend what it says, or install the Temporal CLI (https://docs.temporal.io/cli) or set PAWL_TEMPORAL_BIN.",
     )
+
+
+async def _cleaned(go: str, env: Mapping[str, str]) -> None:
+    """Sources and object files take 3 GB and are not needed again. A failed build keeps them and goes on from there."""
+    clean = await asyncio.create_subprocess_exec(go, "clean", "-cache", "-modcache", env=env)
+    await clean.wait()
 
 
 def _tail(log: Path) -> str:
