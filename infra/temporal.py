@@ -11,8 +11,10 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, Plugin
+from temporalio.converter import StorageDriverStoreContext
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from infra import home
@@ -62,12 +64,25 @@ def connection(settings: Settings) -> ClientConnectConfig:
     return config
 
 
+class _ContextFreeRunner(SandboxedWorkflowRunner):
+    """Payloads are converted alike wherever they are used. The SDK asks all the same, six times per payload and with a
+    visit to the sandbox each time, in which context it is: a fifth of the worker's main thread. Here it is told at
+    once that there is none. A payload codec or an external storage that wants to know would need the SDK's own runner.
+    """
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        instance = super().create_instance(det)
+        instance.get_serialization_context = _no_context
+        instance.get_external_store_context = _no_store_context
+        return instance
+
+
 def workflow_runner(strict: bool = False) -> SandboxedWorkflowRunner:
     """The workflow sandbox. Strict reloads our own modules for every run, which also refuses clocks and randomness
     inside them: slower, for tests."""
     if strict:
         return SandboxedWorkflowRunner()
-    return SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    return _ContextFreeRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 async def missing_search_attributes(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
@@ -110,6 +125,14 @@ async def pollers(client: Client, queue: str) -> set[str]:
     with translated(f"the task queue {queue}"):
         described = await client.workflow_service.describe_task_queue(asked, timeout=_CALL)
     return {poller.identity for poller in described.pollers}
+
+
+def _no_context(command_info: object) -> None:
+    """No serialization context."""
+
+
+def _no_store_context(command_info: object) -> StorageDriverStoreContext:
+    return StorageDriverStoreContext(target=None)
 
 
 @contextmanager
