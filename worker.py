@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 
 import httpx
 from temporalio.client import Client, Plugin
@@ -88,6 +89,7 @@ def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
         activities=[method for port in adapters for method in port.activities()],
         workflow_runner=workflow_runner(),
         interceptors=[StepInterceptor()],
+        build_id=version("pawl"),  # the default, a digest of every module, costs 0.4 s of each start
         max_cached_workflows=settings.cached_workflows,
         max_concurrent_activities=settings.activity_slots,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
