@@ -16,8 +16,9 @@ setup: ## Python environment, Temporal server, sandbox tools
 demo: setup ## A ticket becomes a pull request, in the terminal and in the Temporal UI; no key needed
 	@$(bin)/python starter.py demo $(ARGS)
 
-test: check ## Every check and every test
-	@$(bin)/python -m pytest $(ARGS)
+test: check ## Every check and every test; the kill tests last and alone, since they need the machine
+	@$(bin)/python -m pytest -n 2 --dist loadfile -m "not crash" $(ARGS)
+	@$(bin)/python -m pytest -m crash $(ARGS)
 
 test-fast: setup ## What needs no server, no sandbox and no kills
 	@$(bin)/python -m pytest -q -n 2 -m "not server and not sandbox and not crash" $(ARGS)
