@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ class Points:
         if activity.in_activity():
             info = activity.info()
             self._switch.past(ticket_of(info.workflow_id or ""), f"{info.activity_type}: {what}")
+
+    def in_flow(self, what: str) -> Call:
+        """Around a workflow task: what it decides is told to the server when it has ended."""
+
+        def passing(flow: Any, *_: object) -> None:
+            self._switch.past(ticket_of(flow.instance_details.info.workflow_id), f"flow: {what}")
+
+        return passing
 
     def named(self, what: str) -> Call:
         return lambda *_args, **_named: self.past(what)
@@ -82,6 +91,8 @@ def lay_points(points: Points) -> None:
     around(Pull, "save", before=past("before saving"), after=past("saved"))
     around(bare_git, "commit_tree", after=past("merge commit made"))
     around(cards, "replace_file", after=points.of_card)
+    flow: Any = vars(import_module("temporalio.worker.workflow_sandbox._runner"))["_Instance"]
+    around(flow, "activate", before=points.in_flow("task begun"), after=points.in_flow("task done"))
 
 
 def _lay_stream_points(points: Points) -> None:

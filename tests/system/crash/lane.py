@@ -28,6 +28,8 @@ from workflows.domain.ticket import Phase, TicketRef
 Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 100
+PARKED = "post_note: done"
+"""The last a ticket does before it only waits for a person."""
 PROGRAMS = {
     Part.WORKER: (sys.executable, "-m", "tests.system.crash.killable_worker"),
     Part.GATEWAY: (sys.executable, "-m", "tests.system.crash.killable_gateway"),
@@ -126,18 +128,25 @@ class Lane:
         """Approve at every gate, and kill there whom the case names first."""
         decided: set[str] = set()
         while True:
+            await asyncio.sleep(0.05)
             line = await self._persistently(lambda: client.ticket_line(self.stack.client, workflow_id))
             if line.ended:
                 return
             phase = Phase(line.phase)
             assert phase not in (Phase.BLOCKED, Phase.BUDGET_GATE), await self._state(ticket, workflow_id)
             if phase.waits_for_a_person and phase not in decided:
-                for victim in case.parked.get(phase, ()):
+                victims = case.parked.get(phase, ())
+                if victims and not self._is_parked(ticket):
+                    continue
+                for victim in victims:
                     switch.note(self.orders, ticket, "driver", f"KILL {victim} @ parked: {phase}")
                     self.stack.kill(victim.value)
                 if await self._approved(workflow_id, phase):
                     decided.add(phase)
-            await asyncio.sleep(0.05)
+
+    def _is_parked(self, ticket: str) -> bool:
+        steps = [line.what for line in switch.trace(self.orders, ticket) if not line.what.startswith("flow: ")]
+        return steps[-1:] == [PARKED]
 
     async def _approved(self, workflow_id: str, phase: Phase) -> bool:
         """Approve what waits, as somebody who tries again until there is an answer."""
