@@ -4,9 +4,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 
 def cause_of(error: FailureError) -> BaseException:
-    """The failure at the bottom of the chain: what the activity itself raised."""
+    """What the activity itself raised: below Temporal's wrappers, above what a library had told the activity."""
     cause: BaseException = error
-    while isinstance(cause, FailureError) and cause.cause is not None:
+    while isinstance(cause, FailureError) and not isinstance(cause, ApplicationError) and cause.cause is not None:
         cause = cause.cause
     return cause
 
