@@ -15,6 +15,9 @@ from rich.markup import escape
 
 from infra.process import StackEvent, What
 
+_ESCAPE = "\x1b"
+"""Begins what an arrow or function key sends; the letters behind it were not pressed."""
+
 
 class Screen:
     """Calm lines with the seconds since the start. With `json`, they go to standard error, and standard output gets
@@ -63,7 +66,8 @@ class Screen:
         """The first of these keys that is pressed. Safe to cancel."""
         with _single_keys():
             while (pressed := (await _read(1)).lower()) not in keys or not pressed:
-                continue
+                if pressed == _ESCAPE:
+                    self.forget_typed()
         return pressed
 
     async def words(self, question: str) -> str:

@@ -31,6 +31,18 @@ async def test_first_offered_key_counts(keyboard: int) -> None:
     assert await asyncio.wait_for(pressed, 5) == "c"
 
 
+async def test_arrow_key_is_no_letter(keyboard: int) -> None:
+    screen = Screen(json=False, listens=True)
+    screen.listens = True
+    pressed = asyncio.create_task(screen.key("acr"))
+    await asyncio.sleep(0.05)
+    os.write(keyboard, b"\x1b[A\x1b[C")
+    await asyncio.sleep(0.05)
+    assert not pressed.done()
+    os.write(keyboard, b"r")
+    assert await asyncio.wait_for(pressed, 5) == "r"
+
+
 async def test_key_pressed_while_the_question_is_printed_counts_an_older_one_does_not(
     keyboard: int,
 ) -> None:
