@@ -1,7 +1,7 @@
 """The local board: a folder with one Markdown file per ticket, which people and Pawl write in turns."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,12 +123,9 @@ async def watch(folder: Path, interval: float = 1.0) -> AsyncGenerator[BoardChan
     A move counts as told when the caller asks for the next one, so a watcher that dies repeats the last. The moves of
     a card come in order and none is lost when Pawl moves the card on. For one watcher per board.
     """
-    seen: dict[Path, tuple[int, int, int]] = {}
+    seen: dict[Path, _Stamp] = {}
     while True:
-        for path in await asyncio.to_thread(cards.card_paths, folder):
-            stamp = await asyncio.to_thread(_stamp, path)
-            if stamp is None or stamp == seen.get(path):
-                continue
+        for path, stamp in await asyncio.to_thread(_fresh, folder, seen):
             for change in await asyncio.to_thread(cards.untold, folder, path.stem):
                 yield change
                 await asyncio.to_thread(cards.told, folder, change)
@@ -136,7 +133,16 @@ async def watch(folder: Path, interval: float = 1.0) -> AsyncGenerator[BoardChan
         await asyncio.sleep(interval)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+_Stamp = tuple[int, int, int]
+
+
+def _fresh(folder: Path, seen: Mapping[Path, _Stamp]) -> list[tuple[Path, _Stamp]]:
+    """The cards whose file is not as it was seen. One look at the whole board: most of ten thousand are at rest."""
+    stamps = ((path, _stamp(path)) for path in cards.card_paths(folder))
+    return [(path, stamp) for path, stamp in stamps if stamp and stamp != seen.get(path)]
+
+
+def _stamp(path: Path) -> _Stamp | None:
     try:
         stat = path.stat()
     except FileNotFoundError:
