@@ -52,8 +52,9 @@ def targets(configurations: dict[str, Configuration], parked: tuple[Parked, ...]
 
 def lines(results: Results) -> list[str]:
     said = [f"Pawl's benchmark ({results.size}), {results.host['cores']} cores, {results.seconds:.0f} s in all", ""]
-    said += _table(["", *results.configurations], _rows(results.configurations))
-    said += ["", *(f"{name}: {_INCLUDES[Kind(name)]}" for name in results.configurations), ""]
+    if results.configurations:
+        said += _table(["", *results.configurations], _rows(results.configurations))
+        said += ["", *(f"{name}: {_INCLUDES[Kind(name)]}" for name in results.configurations), ""]
     said += _floor(results.floor) if results.floor else []
     if results.parked:
         said += ["", *_table(["parked tickets", *(f"{one.tickets:,}" for one in results.parked)], _waiting(results))]
