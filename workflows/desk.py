@@ -106,7 +106,13 @@ class TicketDesk:
         return self._status
 
     def refused(self, action: Action, decision: Decision) -> str | None:
-        desk = Desk(phase=self._status.phase, subject=self._status.subject, paused=self._status.paused)
+        desk = Desk(
+            phase=self._status.phase,
+            subject=self._status.subject,
+            paused=self._status.paused,
+            decided=self._verdict[0] if self._verdict else None,
+            ending=self._leaving or self._ending is not None,
+        )
         return refusal(action, decision, desk)
 
     def hear(self, action: Action, decision: Decision) -> None:

@@ -8,9 +8,9 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowUpdateFailedError
 
 from tests.workflows.conftest import Run, StartTicket
-from tests.workflows.world import World, done, works
+from tests.workflows.world import CLEAN, World, done, submits, works
 from workflows.domain.decision import Action
-from workflows.domain.session import CloseSession, Role, TakeTurn
+from workflows.domain.session import CloseSession, OpenSession, Role, TakeTurn
 from workflows.domain.ticket import Phase
 
 pytestmark = pytest.mark.server
@@ -155,3 +155,58 @@ async def test_an_abort_in_any_moment_ends_the_ticket(start: StartTicket, steps:
         await asyncio.sleep(0.005)
     await signal(run, "abort")
     assert (await run.outcome()).phase in (Phase.CANCELLED, Phase.DONE)
+
+
+async def test_a_gate_takes_one_decision(start: StartTicket) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    first, second = await asyncio.gather(run.act(Action.APPROVE), run.act(Action.REJECT), return_exceptions=True)
+    assert [type(said) for said in (first, second)].count(WorkflowUpdateFailedError) == 1
+    assert (await run.until(lambda status: status.phase in (Phase.MERGE_GATE, Phase.DECLINED))).phase
+
+
+async def test_a_decision_while_the_approved_one_is_carried_out_is_refused(start: StartTicket) -> None:
+    world = World(delays={"merge_pull_request": 1.5})
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.APPROVE)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await run.act(Action.REJECT)
+    assert "approve was taken already" in str(refused.value.cause)
+    await run.until(Phase.DONE)
+
+
+async def test_a_long_request_for_changes_reaches_the_fixer(start: StartTicket) -> None:
+    world = World()
+    world.turns[Role.FIXER] = [done("s2")]
+    world.turns[Role.REVIEWER].append(submits(CLEAN, "s2"))
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.REQUEST_CHANGES, note="Sand it. " * 500)
+    await run.until(lambda _: bool(world.turns_of(Role.FIXER)))
+    fixer = next(opened.order for opened in world.of(OpenSession) if opened.order.role is Role.FIXER)
+    assert fixer.brief.remarks == ("Sand it. " * 500,)
+
+
+async def test_a_note_beyond_all_measure_is_refused_and_breaks_nothing(start: StartTicket) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "steer", "x" * 20_000)
+    await run.act(Action.APPROVE)
+    status = await run.until(Phase.MERGE_GATE)
+    assert any("10,000 characters" in line for line in status.story)
+
+
+async def test_steering_that_comes_in_the_last_turn_is_heard_by_the_next_session(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 0.8})
+    run = await start(world)
+    await run.until(lambda _: bool(world.of(TakeTurn)))
+    await run.act(Action.STEER, note="Mind the paint.")
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    assert world.turns_of(Role.BUILDER)[0].steering == ("Mind the paint.",)

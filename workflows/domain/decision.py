@@ -25,8 +25,8 @@ class Action(StrEnum):
 class Decision(Record):
     """The one argument of every human action. All fields have defaults, so an empty box in the UI is valid."""
 
-    note: str = Field(default="", max_length=10_000)
-    """Words: feedback, the answer, the steering, the reason."""
+    note: str = ""
+    """Words: feedback, the answer, the steering, the reason. At most `MOST_WORDS` characters are taken."""
     by: str = Field(default="", max_length=200)
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
@@ -44,6 +44,10 @@ class Desk(Record):
     subject: str = ""
     """The hash that waits for approval at a gate."""
     paused: bool = False
+    decided: Action | None = None
+    """What was decided at the gate already; it is being carried out."""
+    ending: bool = False
+    """The ticket is on its way out: what has begun is being undone or kept."""
 
 
 _NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
@@ -52,6 +56,9 @@ _NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
     Action.REJECT: (Phase.PLAN_GATE, Phase.MERGE_GATE),
     Action.ANSWER: (Phase.QUESTION,),
 }
+MOST_WORDS = 10_000
+"""Of a note, in characters. A rule and not the record's: what a record refuses reaches nobody as a signal."""
+
 _NEEDS_NOTE = frozenset({Action.REQUEST_CHANGES, Action.ANSWER, Action.STEER})
 
 
@@ -59,10 +66,16 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
     """Why the action cannot be taken now, in words for the person who tried; None when it can."""
     if desk.phase.is_final:
         return f"This ticket has ended ({desk.phase}); nothing can be changed any more."
+    if desk.ending:
+        return f"{action} comes too late: this ticket is ending."
     wanted = _NEEDS_PHASE.get(action)
     if wanted is not None and desk.phase not in wanted:
         places = " or ".join(str(phase) for phase in wanted)
         return f"Nothing to {action} now: the ticket is in {desk.phase}, not in {places}."
+    if wanted is not None and desk.decided is not None:
+        return f"{action} comes too late: {desk.decided} was taken already and is being carried out."
+    if len(decision.note) > MOST_WORDS:
+        return f"A note may have {MOST_WORDS:,} characters; this one has {len(decision.note):,}."
     if action in _NEEDS_NOTE and not decision.note.strip():
         return f"Say it in words: {action} needs a note."
     if action is Action.APPROVE and decision.of and not desk.subject.startswith(decision.of):
