@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, FailureError
+from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows import names
 from workflows.desk import Ended
 from workflows.domain.budget import Budget
-from workflows.domain.decision import Action
+from workflows.domain.decision import Action, Decision
 from workflows.domain.order import SessionLine, TicketOrder
 from workflows.domain.policy import Models, Policy
 from workflows.domain.session import (
@@ -43,6 +43,7 @@ class TicketCrew(TicketSteps):
         self._ceiling: Decimal | None = None
         self._session_ceiling: Decimal | None = None
         self._parts: dict[Role, int] = {}
+        self._state: str | None = None
 
     # Money
 
@@ -77,10 +78,13 @@ class TicketCrew(TicketSteps):
                 order = order.model_copy(update={"opening": (*order.opening, await self._answer_to(outcome.question))})
             elif outcome.end is SessionEnd.BLOCKED:
                 await self._blocked(outcome.detail)
+            elif outcome.end is SessionEnd.CANCELLED:
+                await self._blocked(f"Somebody cancelled the session {order.session} in Temporal.")
             elif outcome.stop is StopReason.MONEY:
                 await self._topped_up(outcome.detail or str(outcome.stop))
                 order = order.model_copy(update={"limits": self._limits()})
             else:
+                self._steering = [Decision(note=note) for note in outcome.unheard] + self._steering
                 return outcome
 
     def _session_order(
@@ -108,26 +112,37 @@ class TicketCrew(TicketSteps):
         """Run the child to its end, passing on what people say to it meanwhile."""
         await workflow.wait_condition(lambda: not self._status.paused)
         early, self._steering = tuple(said.note for said in self._steering), []
-        name = f"{order.role.capitalize()} {order.part}"
         self._start_line(order)
-        child = await workflow.start_child_workflow(
-            Session.run,
-            order.model_copy(update={"opening": order.opening + early}),
-            id=names.session_workflow_id(order.session),
-            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            task_timeout=timedelta(seconds=5),
-            static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
-        )
+        child = await self._started(order.model_copy(update={"opening": order.opening + early}))
         try:
             self._go_on()
             outcome = await self._attended(child)
         except (asyncio.CancelledError, Ended):
             child.cancel()
             with suppress(FailureError, asyncio.CancelledError):
-                await child  # the agent has stopped before anything is undone
+                self._keep(order, await child)  # the agent has stopped before anything is undone
             raise
-        self._end_line(order, outcome)
+        self._keep(order, outcome)
         return outcome
+
+    async def _started(self, order: SessionOrder) -> ChildWorkflowHandle[Any, SessionOutcome]:
+        """Start the child. Where the ticket was reset under a session of this name, that one is ended first."""
+        name, session = f"{order.role.capitalize()} {order.part}", names.session_workflow_id(order.session)
+        while True:
+            try:
+                return await workflow.start_child_workflow(
+                    Session.run,
+                    order,
+                    id=session,
+                    parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                    task_timeout=timedelta(seconds=5),
+                    static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
+                )
+            except WorkflowAlreadyStartedError:
+                with suppress(FailureError):  # it has ended in the meantime
+                    await workflow.get_external_workflow_handle(session).cancel()
+                await workflow.sleep(timedelta(seconds=1))
+                self._go_on()
 
     async def _attended(self, child: ChildWorkflowHandle[Any, SessionOutcome]) -> SessionOutcome:
         """Wait for the session's end and tell it meanwhile what people say."""
@@ -139,6 +154,7 @@ class TicketCrew(TicketSteps):
             if child.done():
                 return await child
             paused = await self._pass_on(child, paused)
+            self._go_on()
 
     async def _pass_on(self, child: ChildWorkflowHandle[Any, SessionOutcome], paused: bool) -> bool:
         """Send a running session what it has not been told yet; return whether it is paused now."""
@@ -160,7 +176,10 @@ class TicketCrew(TicketSteps):
             self._show(sessions=(*self._status.sessions, line))
         self.tell(f"{order.role.capitalize()} {order.part} is at work, from turn {order.first_turn}")
 
-    def _end_line(self, order: SessionOrder, outcome: SessionOutcome) -> None:
+    def _keep(self, order: SessionOrder, outcome: SessionOutcome) -> None:
+        """Take over what a session did, however it ended: its files and its line in the story."""
+        if order.role.writes:
+            self._state = outcome.state
         how = f"{outcome.end}{f': {outcome.stop}' if outcome.stop else ''}"
         lines = tuple(
             line.model_copy(update={"ended": how, "spend": line.spend.plus(outcome.spend)})

@@ -21,7 +21,7 @@ from workflows.domain.session import (
 )
 from workflows.domain.stops import stop_reason
 from workflows.ports.agent import Agent
-from workflows.trouble import message_of
+from workflows.trouble import message_of, to_its_end
 
 
 @workflow.defn(name="Session")
@@ -45,22 +45,29 @@ class Session:
 
     @workflow.run
     async def run(self, order: SessionOrder) -> SessionOutcome:
+        outcome = await self._worked()
+        await self._closed()
+        return outcome.model_copy(update={"unheard": self._unheard()})
+
+    async def _worked(self) -> SessionOutcome:
         try:
             opened = await workflow.execute_activity_method(
-                Agent.open_session, OpenSession(order=order), **Agent.step(f"Brief the {order.role}")
+                Agent.open_session, OpenSession(order=self._order), **Agent.step(f"Brief the {self._order.role}")
             )
             return await self._turns(opened.prompt)
+        except asyncio.CancelledError:
+            return self._outcome(SessionEnd.CANCELLED)
         except ActivityError as error:
             if is_cancelled_exception(error):
-                raise
+                return self._outcome(SessionEnd.CANCELLED)
             return self._outcome(SessionEnd.BLOCKED, detail=message_of(error))
-        finally:
-            await self._closed()
 
     async def _turns(self, prompt: str) -> SessionOutcome:
         order = self._order
         while True:
             await workflow.wait_condition(lambda: not self._paused)
+            if workflow.cancellation_reason() is not None:  # a turn that ends well all the same swallows the exception
+                return self._outcome(SessionEnd.CANCELLED)
             if reason := stop_reason(order.role, order.limits, self._track, self._working_time):
                 return self._outcome(SessionEnd.STOPPED, stop=reason)
             report = await self._turn(prompt)
@@ -125,15 +132,17 @@ class Session:
             state=self._state,
             spend=self._track.spend,
             heard=self._heard,
-            unheard=tuple(said.note for said in (*self._steering_sent, *self._steering)),
         )
+
+    def _unheard(self) -> tuple[str, ...]:
+        return tuple(said.note for said in (*self._steering_sent, *self._steering))
 
     async def _closed(self) -> None:
         """Revoke the run, whatever ended the session; a cancelled session does it as well."""
         close = CloseSession(session=self._order.session)
         closing = workflow.execute_activity_method(Agent.close_session, close, **Agent.step("Close the session"))
         try:
-            await asyncio.shield(asyncio.ensure_future(closing))
+            await to_its_end(asyncio.ensure_future(closing))
         except ActivityError as error:  # what the session achieved must not be lost with it
             workflow.logger.warning("The run of %s was not revoked: %s", self._order.session, message_of(error))
 

@@ -69,12 +69,13 @@ class TicketSteps(TicketDesk):
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
+            self._go_on()
             self.tell(f"Left undone: {message_of(error)}")
             return None
 
     async def _blocked(self, cause: str) -> None:
         """Wait until a person has mended the cause and says resume; then be where we were."""
-        before, resumed = self._status, self._resumed
+        before, decided, resumed = self._status, self._verdict, self._resumed
         self._blocks += 1
         self._enter(Phase.BLOCKED, reason=cause)
         self.tell(f"Blocked: {cause}")
@@ -82,6 +83,7 @@ class TicketSteps(TicketDesk):
         await self._report(Phase.BLOCKED, text, key=f"blocked-{self._blocks}")
         await workflow.wait_condition(lambda: self._resumed > resumed)
         self._enter(before.phase, before.subject)
+        self._verdict = decided
         await self._move(before.phase.value)
 
     # The board and the people before it

@@ -29,6 +29,7 @@ from workflows.ports.forge import (
 from workflows.ports.model import Model, ReadBill
 from workflows.ports.tracker import ClaimTicket, Tracker
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Workspace
+from workflows.trouble import to_its_end
 from workflows.work import Ground, TicketWork
 
 
@@ -51,15 +52,14 @@ class Ticket(TicketWork):
         try:
             await workflow.wait_condition(lambda: way.done() or self._ending is not None)
         except asyncio.CancelledError:
-            self._ending = Ended(Phase.CANCELLED, "Cancelled from Temporal.")
+            self._ending = self._ending or Ended(Phase.CANCELLED, "Cancelled from Temporal.")
         if not way.done():
             way.cancel()
-        (stopped,) = await asyncio.gather(way, return_exceptions=True)
-        if isinstance(stopped, Ended):
-            return await self._hand_back(self._ending or stopped)
-        if self._ending is None:
-            raise stopped
-        return await self._hand_back(self._ending)
+        (stopped,) = await to_its_end(asyncio.gather(way, return_exceptions=True))
+        end = self._ending or stopped
+        if not isinstance(end, Ended):
+            raise end
+        return await to_its_end(asyncio.ensure_future(self._hand_back(end)))
 
     async def _way(self) -> Ended:
         try:
@@ -180,9 +180,9 @@ class Ticket(TicketWork):
         self.tell(f"Review {number}: {len(review.blockers)} to fix, {len(review.findings)} findings in all")
         return review
 
-    async def _fix(self, plan: Plan, review: Review) -> None:
+    async def _fix(self, plan: Plan, review: Review, remarks: tuple[str, ...] = ()) -> None:
         await self._arrive(Phase.BUILDING)
-        await self._work_until_checks_pass(Role.FIXER, self._told(plan=plan, review=review))
+        await self._work_until_checks_pass(Role.FIXER, self._told(plan=plan, review=review, remarks=remarks))
         if self._state != self._published:
             await self._publish()
 
@@ -202,7 +202,7 @@ class Ticket(TicketWork):
                 merged = await self._step(Forge.merge_pull_request, merge, Forge.step("Merge the pull request"))
                 self._show(pull_request=merged)
                 return
-            await self._fix(plan, Review(summary=f"A person asks for changes: {decision.note}"))
+            await self._fix(plan, Review(summary="A person asks for the changes in the remarks."), (decision.note,))
             review = await self._review_and_fix(plan, pull_request)
 
     # The end

@@ -1,6 +1,19 @@
-"""What a failed step says to people."""
+"""What a failed step says to people, and what a cancellation must not cut short."""
+
+import asyncio
+from typing import TypeVar
 
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+Result = TypeVar("Result")
+
+
+async def to_its_end(work: "asyncio.Future[Result]") -> Result:
+    """Wait for work that a cancellation from Temporal must not stop half-way. A run is cancelled at most once."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        return await work
 
 
 def cause_of(error: FailureError) -> BaseException:

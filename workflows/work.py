@@ -33,7 +33,6 @@ class TicketWork(TicketCrew):
     def __init__(self, order: TicketOrder) -> None:
         super().__init__(order)
         self._ground: Ground | None = None
-        self._state: str | None = None
         self._published: str | None = None
         self._head = ""
         self._strikes = 0
@@ -60,8 +59,6 @@ class TicketWork(TicketCrew):
     async def _submitted(self, role: Role, brief: Brief, last: SessionOutcome | None) -> SessionOutcome:
         """A session's work until it submits. Stopped by a rule, it ends the ticket with that rule's words."""
         outcome = await self._work(role, brief, self._files(), last)
-        if role.writes:
-            self._state = outcome.state
         if outcome.end is not SessionEnd.SUBMITTED:
             raise Ended(Phase.GAVE_UP, f"The {role} was stopped: {outcome.stop}. {outcome.detail}".strip())
         return outcome

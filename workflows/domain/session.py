@@ -186,6 +186,8 @@ class SessionEnd(StrEnum):
     STOPPED = "stopped"
     BLOCKED = "blocked"
     """A step failed for good; when the cause is mended the session goes on at the same turn."""
+    CANCELLED = "cancelled"
+    """Its ticket, or a person in Temporal, stopped it; what it did until then is in the outcome."""
 
 
 class SessionOutcome(Record):

@@ -1,0 +1,110 @@
+"""Stopping a ticket in awkward moments: nothing goes on, nothing is lost, nothing is left half undone."""
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client
+
+from tests.workflows.conftest import Run, StartTicket
+from tests.workflows.world import PLAN, World, done, submits, works
+from workflows import names
+from workflows.domain.decision import Action
+from workflows.domain.session import Role, TakeTurn
+from workflows.domain.ticket import Phase
+from workflows.ports.forge import PublishChange
+from workflows.ports.workspace import DestroyWorkspace
+
+pytestmark = pytest.mark.server
+
+
+async def at_work(run: Run, world: World, role: Role = Role.PLANNER, turns: int = 1) -> None:
+    await run.until(lambda _: len(world.turns_of(role)) >= turns)
+
+
+async def test_an_abort_stops_an_agent_whose_turn_ends_well_all_the_same(start: StartTicket) -> None:
+    """Short turns end before they hear of a cancellation, and the SDK then takes it for dealt with."""
+    world = World(delays={"take_turn": 0.3})
+    world.turns[Role.PLANNER] = [*[works()] * 12, submits(PLAN)]
+    run = await start(world)
+    await at_work(run, world, turns=2)
+    await run.act(Action.ABORT)
+    bought = len(world.of(TakeTurn))
+    assert (await run.outcome()).phase is Phase.CANCELLED
+    assert len(world.of(TakeTurn)) <= bought + 1
+
+
+@pytest.mark.parametrize("ending", [Action.ABORT, Action.TAKE_OVER])
+async def test_what_a_running_session_has_made_is_kept(start: StartTicket, ending: Action) -> None:
+    world = World()
+    world.turns[Role.BUILDER] = [works(state="s7"), done("s8")]
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    world.delays = {"take_turn": 1.5}
+    await run.act(Action.APPROVE)
+    await at_work(run, world, Role.BUILDER, turns=2)
+    await run.act(ending)
+    assert (await run.outcome()).branch
+    assert world.of(PublishChange)[-1].state == "s7"
+
+
+async def test_a_cancellation_from_temporal_does_not_cut_an_abort_short(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 2})
+    run = await start(world)
+    await at_work(run, world)
+    await run.act(Action.ABORT)
+    await run.handle.cancel()
+    assert (await run.outcome()).phase is Phase.CANCELLED
+    assert world.moves[-2:] == ["Cancelled", "Todo"]
+
+
+async def test_a_cancellation_from_temporal_does_not_cut_the_last_steps_short(start: StartTicket) -> None:
+    world = World(delays={"destroy_workspace": 1})
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.ABORT)
+    await run.until(lambda _: bool(world.of(DestroyWorkspace)))
+    await run.handle.cancel()
+    assert (await run.outcome()).phase is Phase.CANCELLED
+    assert world.moves[-2:] == ["Cancelled", "Todo"]
+
+
+async def test_a_session_cancelled_in_the_ui_is_said_and_goes_on(start: StartTicket, client: Client) -> None:
+    world = World(delays={"take_turn": 1})
+    run = await start(world)
+    await at_work(run, world)
+    session = (await run.status()).sessions[0].session
+    await client.get_workflow_handle(names.session_workflow_id(session)).cancel()
+    blocked = await run.until(Phase.BLOCKED)
+    assert session in blocked.waiting_for
+    world.turns[Role.PLANNER] = [submits(PLAN)]
+    await run.act(Action.RESUME)
+    await run.until(Phase.PLAN_GATE)
+
+
+async def test_a_ticket_reset_under_a_running_session_ends_that_one_and_goes_on(
+    start: StartTicket, client: Client
+) -> None:
+    world = World(delays={"take_turn": 1})
+    world.turns[Role.PLANNER] = [works(), works(), works(), submits(PLAN)]
+    run = await start(world)
+    await at_work(run, world, turns=2)
+    await reset_to_the_start(client, run)
+    await run.until(Phase.PLAN_GATE)
+
+
+async def reset_to_the_start(client: Client, run: Run) -> None:
+    """Reset the ticket in Temporal to its first workflow task; the handle follows to the new run."""
+    first = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    events = (await run.handle.fetch_history()).events
+    execution = WorkflowExecution(workflow_id=run.handle.id)
+    await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=execution,
+            reason="test",
+            workflow_task_finish_event_id=next(event.event_id for event in events if event.event_type == first),
+            request_id=f"reset-{run.handle.id}",
+        )
+    )
+    run.handle = client.get_workflow_handle(run.handle.id)
