@@ -36,8 +36,11 @@ class Verb(click.Command):
         ]
 
 
+_MOST_DOLLARS = 1_000_000
+
+
 class Dollars(click.ParamType[Decimal]):
-    """An amount above zero, exact."""
+    """An amount above zero, exact. Far beyond what a ticket costs, a slip of the keys is likelier than a wish."""
 
     name = "usd"
 
@@ -48,6 +51,10 @@ class Dollars(click.ParamType[Decimal]):
             amount = Decimal(0)
         if not amount.is_finite() or amount <= 0:
             self.fail(f"{value!r} is not an amount of dollars above 0.", param, ctx)
+        if amount > _MOST_DOLLARS:
+            self.fail(
+                f"{value!r} is more than {_MOST_DOLLARS:,} dollars, the most that can be given at once.", param, ctx
+            )
         return amount
 
 

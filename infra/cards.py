@@ -69,7 +69,7 @@ class Card(NamedTuple):
     @property
     def holder(self) -> str:
         """The account that claimed it; empty when nobody has."""
-        return _word(self.page.head.get("claimed_by"))
+        return word(self.page.head.get("claimed_by"))
 
 
 def change(folder: Path, ticket_id: str, edit: Callable[[Card], None]) -> Ticket:
@@ -131,31 +131,32 @@ def _ticket(path: Path, page: Page) -> Ticket:
         raise BadPage("The card has no front matter. Begin it with: ---, title: ..., status: Todo, ---", 1)
     values = page.head.values()
     for key, example in (("title", "title: What is wanted"), ("status", f"status: {Phase.TODO}")):
-        if not _word(values.get(key)):
+        if not word(values.get(key)):
             raise BadPage(f"The card has no {key}. Write in its front matter: {example}", page.head.line([key]))
-    status = _word(values["status"])
+    status = word(values["status"])
     version = values.get("version")
     return Ticket(
         ref=TicketRef(tracker=TRACKER, id=path.stem),
         identifier=path.stem,
-        title=_word(values["title"]),
+        title=word(values["title"]),
         body=page.body(COMMENTS),
         status=phase_of(status) or status,
         version=version if isinstance(version, int) else 0,
-        labels=_labels(values.get("labels"), page.head.line(["labels"])),
+        labels=labels_of(page),
         url=str(path),
     )
 
 
-def _labels(value: object, line: int) -> tuple[str, ...]:
-    """A list, or words separated by commas."""
+def labels_of(page: Page) -> tuple[str, ...]:
+    """A list, or words separated by commas. Raises BadPage."""
+    value, line = page.head.values().get("labels"), page.head.line(["labels"])
     parts = value.split(",") if isinstance(value, str) else value or []
     if not isinstance(parts, list) or any(isinstance(part, list | dict) for part in cast("list[object]", parts)):
         raise BadPage("The labels cannot be read. Write them as: labels: [one, two]", line)
-    return tuple(word for part in cast("list[object]", parts) if (word := _word(part)))
+    return tuple(said for part in cast("list[object]", parts) if (said := word(part)))
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
     """A YAML scalar as people meant it: `title: 404` is the text 404. Anything nested is no word."""
     return "" if value is None or isinstance(value, list | dict) else str(value).strip()
 

@@ -1,6 +1,7 @@
 """`pawl run`: from a card to a running ticket."""
 
 import asyncio
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rich.console import Console as Terminal
 from temporalio.client import Client
 
 from infra import board, home
-from infra.cards import TRACKER, BadCard, CardMissing
+from infra.cards import TRACKER, BadCard, CardMissing, labels_of, word
 from infra.client import Started, start_ticket, ticket_status
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, OutOfReach, Refused
@@ -23,6 +24,8 @@ from workflows.domain.order import TicketOrder, TicketStatus
 from workflows.domain.ticket import Ticket, TicketRef
 
 _LOOK_SECONDS = 0.5
+_TITLE = 300
+"""How much of a title names the ticket in lists and links; the card has it whole."""
 
 
 class RunRequest(Record):
@@ -42,15 +45,16 @@ class RunRequest(Record):
 async def run(console: Console, settings: Settings, request: RunRequest) -> None:
     settings = home.located(settings)
     _same_board(settings)
+    repository, tape = _repository(request.repository), _tape(request)
+    model = f"{TAPE}:{tape.digest}" if tape else _model(settings, request)
     card = _card(settings, request)
-    tape = _tape(request)
     order = TicketOrder(
         ref=card.ref,
         identifier=card.identifier,
-        title=card.title,
-        repository=_repository(request.repository),
+        title=card.title[:_TITLE],
+        repository=repository,
         base_branch=request.base_branch,
-        model=f"{TAPE}:{tape.digest}" if tape else _model(settings, request),
+        model=model,
         reviewer_model="" if tape else settings.reviewer_model,
         usd=request.usd,
         version=card.version,
@@ -128,7 +132,7 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         raise NotFound(f"There is no file {path}.", "Name a Markdown file, or a card by its identifier.")
     if path.resolve().parent == folder.resolve():
         return _read(folder, path.stem)
-    title, body = _page(path)
+    title, body, labels = _page(path)
     try:
         if request.dry_run:
             return Ticket(
@@ -137,8 +141,9 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
                 title=title,
                 body=body,
                 status="Todo",
+                labels=labels,
             )
-        return board.create_ticket(folder, path.stem, title, body)
+        return board.create_ticket(folder, path.stem, title, body, labels=labels)
     except ValueError as error:
         raise Misused(str(error), "Rename the file.") from error
     except FileExistsError as error:
@@ -159,18 +164,20 @@ def _read(folder: Path, identifier: str) -> Ticket:
         raise Misused(str(error)) from error
 
 
-def _page(path: Path) -> tuple[str, str]:
-    """Title and text of a Markdown file: the title from its front matter, else its first heading, else its name."""
+def _page(path: Path) -> tuple[str, str, tuple[str, ...]]:
+    """Title, text and labels of a Markdown file: the title from its front matter, else its first heading, else its
+    name."""
     try:
         page = Page.parse(path.read_bytes())
+        labels = labels_of(page)
     except BadPage as error:
         raise Misused(f"{path}, line {error.line}: {error.cause}") from error
     text = page.text.strip()
-    title = page.head.get("title")
-    if isinstance(title, str) and title.strip():
-        return title.strip(), text
+    if title := word(page.head.get("title")):
+        return title, text, labels
     first, _, rest = text.partition("\n")
-    return (first.lstrip("# ").strip(), rest.strip()) if first.startswith("#") else (path.stem, text)
+    title, text = (first.lstrip("# ").strip(), rest.strip()) if first.startswith("#") else (path.stem, text)
+    return title, text, labels
 
 
 def _tape(request: RunRequest) -> Tape | None:
@@ -208,7 +215,13 @@ def _model(settings: Settings, request: RunRequest) -> str:
 def _repository(named: str) -> str:
     """A local path as an absolute one, since the worker runs elsewhere; a URL as it is."""
     path = Path(named).expanduser()
-    return str(path.resolve()) if path.exists() else named
+    if named.strip() and path.exists():
+        return str(path.resolve())
+    if re.match(r"https?://[^/]*@", named):
+        raise Misused("The URL of the repository holds a password, which would be kept in records.", "Leave it out.")
+    if ":" not in named:  # neither a URL nor host:path
+        raise NotFound(f"There is no repository {named!r}.", "Give a folder or a git URL.")
+    return named
 
 
 def _same_board(settings: Settings) -> None:

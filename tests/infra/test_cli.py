@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import board
 from infra.console import safe
 from infra.exits import Exit
 from tests.infra.command_line import ROOT, environment, pawl, pawl_in_terminal
@@ -69,6 +70,7 @@ def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: 
         (["answer", "ENG-1"], "NOTE"),
         (["top-up", "ENG-1", "--usd", "x"], "dollars above 0"),
         (["top-up", "ENG-1", "--usd", "-1"], "dollars above 0"),
+        (["top-up", "ENG-1", "--usd", "1e400"], "more than 1,000,000 dollars"),
         (["events", "x", "--from", "-1"], "--from"),
         (["steer", "ENG-1", "x" * 10_001], "note cannot be used"),
     ],
@@ -146,6 +148,35 @@ def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path) 
     assert (order["identifier"], order["title"], order["usd"]) == ("greet", "Add a greeting", "2")
     assert order["repository"] == str(tmp_path)
     assert not home.exists()
+
+
+def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) -> None:
+    home, card = tmp_path / "home", tmp_path / "greet.md"
+    card.write_text("---\ntitle: 404\nlabels: [bug, urgent]\n---\nPlease.\n")
+    run = ("run", "greet.md", "--repo", ".", "--model", "openai:gpt-5")
+    assert pawl(home, *run, cwd=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE
+    there = board.read(home / "board", "greet")
+    assert (there.title, there.labels) == ("404", ("bug", "urgent"))
+    card.write_text("---\ntitle: 404\nlabels: {a: 1}\n---\nPlease.\n")
+    refused = pawl(home, *run, "--dry-run", cwd=tmp_path)
+    assert (refused.code, "line 3: The labels cannot be read" in refused.error["message"]) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize(
+    ("repository", "code", "said"),
+    [
+        ("nowhere", Exit.NOT_FOUND, "There is no repository 'nowhere'."),
+        ("", Exit.NOT_FOUND, "There is no repository ''."),
+        ("https://ada:sesame@example.org/shop.git", Exit.USAGE, "holds a password"),
+    ],
+)
+def test_a_repository_that_cannot_be_one_starts_nothing(tmp_path: Path, repository: str, code: Exit, said: str) -> None:
+    home, card = tmp_path / "home", tmp_path / "greet.md"
+    card.write_text("# Add a greeting\n\nPlease.\n")
+    answer = pawl(home, "run", str(card), "--repo", repository, "--model", "openai:gpt-5")
+    assert (answer.code, said in answer.error["message"]) == (code, True)
+    assert "sesame" not in str(answer.error)
+    assert not (home / "board").exists()
 
 
 def test_events_of_a_home_without_a_journal(tmp_path: Path) -> None:
