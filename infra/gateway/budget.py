@@ -124,7 +124,7 @@ def _refuse_unbounded(call: Call, media: Iterable[Mapping[str, Any]]) -> None:
 def _unbounded(call: Call) -> str:
     """Why the call has no upper bound; empty when it has one."""
     if call.output_limit is None:
-        return f"the request names no output limit; set {_limit_name(call.flavour)}"
+        return f"the request names no output limit in whole tokens; set {_limit_name(call.flavour)}"
     for key in (*_ELSEWHERE, *_DEARER):
         if call.body.get(key):
             return f"{key!r} makes it depend on what is not in the request"

@@ -75,15 +75,22 @@ class Call:
 
     @property
     def output_limit(self) -> int | None:
-        """The most output tokens the request allows over all its choices; None when it names no limit."""
-        limit = next((value for key in _LIMITS[self.flavour] if isinstance(value := self.body.get(key), int)), None)
-        choices = self.body.get("n")
-        return limit if limit is None or not isinstance(choices, int) else limit * max(1, choices)
+        """The most output tokens the request allows over all its choices; None when it names no limit, or none that
+        bounds anything: some servers take -1 for no limit, and some 2.0 for two choices."""
+        limits = [value for key in _LIMITS[self.flavour] if (value := self.body.get(key)) is not None]
+        choices = 1 if self.body.get("n") is None else self.body["n"]
+        if not limits or not all(_is_count(value) for value in (*limits, choices)):
+            return None
+        return max(limits) * choices
 
     def blocks(self, mentioning: re.Pattern[bytes]) -> Iterator[Mapping[str, Any]]:
         """Every item and content block, nested ones too, of the items whose canonical form matches."""
         items = as_list(self.body.get(_conversation(self.flavour)))
         return _walk([item for item, form in zip(items, self.items, strict=False) if mentioning.search(form)])
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
 
 
 def as_object(value: object) -> dict[str, Any]:

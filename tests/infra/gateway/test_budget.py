@@ -104,6 +104,17 @@ def test_the_number_of_choices_multiplies_the_output() -> None:
     assert bound({"n": 3}, Flavour.CHAT).output_tokens == 300
 
 
+@pytest.mark.parametrize("body", [{"max_tokens": -1}, {"max_tokens": True}, {"max_tokens": 1e6}, {"n": 2.0}, {"n": 0}])
+def test_a_limit_that_bounds_nothing_is_none(body: dict[str, Any]) -> None:
+    """Below zero it would even make room for other calls in a purse that is empty."""
+    with pytest.raises(Refused, match="no output limit"):
+        bound(body, Flavour.CHAT)
+
+
+def test_of_two_limits_the_higher_one_is_reserved() -> None:
+    assert bound({"max_completion_tokens": 1, "max_tokens": 700}, Flavour.CHAT).output_tokens == 700
+
+
 def test_a_conversation_that_only_grew_is_bounded_by_its_last_count() -> None:
     first = {"role": "user", "content": "word " * 1_000}
     more = {"role": "assistant", "content": "yes"}
