@@ -54,7 +54,12 @@ class Console:
 def safe(text: str) -> str:
     """Text of unknown origin as a terminal may show it: no markup, no escape sequences, nothing that turns the
     direction of writing."""
-    return escape(_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return escape(harmless(text))
+
+
+def harmless(text: str) -> str:
+    """The same where markup means nothing, as inside Markdown."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def wants_json(arguments: list[str]) -> bool:

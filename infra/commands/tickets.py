@@ -13,7 +13,7 @@ from temporalio.client import Client
 from infra import board, home
 from infra.cards import BadCard, CardMissing
 from infra.client import TicketLine, act, find_ticket, list_tickets, ticket_line, ticket_outcome, ticket_status
-from infra.console import Console, safe
+from infra.console import Console, harmless, safe
 from infra.exits import NotFound, OutOfReach, PawlError, Refused
 from infra.gateway_client import bill
 from infra.settings import Settings
@@ -132,7 +132,7 @@ def _tell_status(terminal: Terminal, status: TicketStatus) -> None:
             terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=status.subject)}"))
     if status.phase is Phase.PLAN_GATE and status.plan:
         terminal.print()
-        terminal.print(Markdown(status.plan))
+        terminal.print(Markdown(harmless(status.plan)))
     places = [f"Repository {status.repository}", f"branch {status.branch}" if status.branch else ""]
     if status.pull_request:
         places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.markup import escape
 
+from infra.console import harmless, safe
 from infra.process import StackEvent, What
 
 _ESCAPE = "\x1b"
@@ -39,14 +39,14 @@ class Screen:
 
     def aside(self, text: str) -> None:
         """What belongs to the line before."""
-        self._out.print(f"            [dim italic]{escape(text)}[/]", soft_wrap=True)
+        self._out.print(f"            [dim italic]{safe(text)}[/]", soft_wrap=True)
 
     def text(self, text: str = "", style: str = "") -> None:
         self._out.print(_styled(text, style), soft_wrap=True)
 
     def markdown(self, text: str) -> None:
         if self._out.is_terminal:
-            self._out.print(Markdown(text))
+            self._out.print(Markdown(harmless(text)))
         else:
             self.text(text)
 
@@ -72,12 +72,12 @@ class Screen:
 
     async def words(self, question: str) -> str:
         """One line that is typed. Safe to cancel."""
-        self._out.print(f"{escape(question)} ", end="")
+        self._out.print(f"{safe(question)} ", end="")
         return (await _read(4_096)).strip()
 
 
 def _styled(text: str, style: str) -> str:
-    return f"[{style}]{escape(text)}[/]" if style else escape(text)
+    return f"[{style}]{safe(text)}[/]" if style else safe(text)
 
 
 async def _read(most: int) -> str:

@@ -78,10 +78,12 @@ def test_piped_lines_are_plain(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen(json=False, listens=True)
     screen.line("worker [dead] is ready " + "x" * 200, "bold red")
     screen.markdown("**Plan, revision 1**")
+    screen.text("\x1b[2Jgone")
     said = capsys.readouterr().out.splitlines()
     assert said[0].endswith("  worker [dead] is ready " + "x" * 200)
     assert "\x1b" not in said[0]
     assert said[1] == "**Plan, revision 1**"
+    assert "\x1b" not in said[2]
     assert not screen.listens
 
 
