@@ -111,4 +111,4 @@ def meant(error: GitError, url: str) -> GitError:
         return RepositoryMissing(f"{url} is not a git repository: {said}{inside}")
     if "shallow" in said:
         return RepositoryMissing(f"{url} is a shallow clone. Run `git fetch --unshallow` in it, then resume.")
-    return error
+    return type(error)(said)  # a new one: callers raise it from the old, and an error that is its own cause has no end

@@ -10,6 +10,7 @@ from activities.git import (
     GitError,
     RepositoryMissing,
     TrustedClones,
+    remotes,
 )
 from tests.repos import Box, commit, git, make_repository
 from workflows.domain.change import Repository
@@ -133,3 +134,13 @@ async def test_a_base_that_is_gone_says_so(tmp_path: Path, source: Path, reposit
     git(source, "gc", "-q", "--prune=now")
     with pytest.raises(RepositoryMissing, match=r"is gone from .* Start the ticket anew"):
         await TrustedClones(tmp_path / "elsewhere").bundle(repository)
+
+
+async def test_a_host_out_of_reach_is_an_error_that_can_be_reported(clones: TrustedClones) -> None:
+    with pytest.raises(GitError, match="git ls-remote failed") as refused:
+        await remotes.resolve(clones.git, "http://127.0.0.1:1/shop.git")
+    chain = [refused.value]
+    while isinstance(cause := chain[-1].__cause__, GitError):
+        assert cause not in chain
+        chain.append(cause)
+    assert len(chain) == 2
