@@ -41,6 +41,7 @@ class TicketCrew(TicketSteps):
         self._budget = Budget()
         self._models = Models()
         self._ceiling: Decimal | None = None
+        self._token_ceiling: int | None = None
         self._session_ceiling: Decimal | None = None
         self._parts: dict[Role, int] = {}
         self._state: str | None = None
@@ -51,12 +52,13 @@ class TicketCrew(TicketSteps):
         """The policy's ceilings are the ticket's; a ceiling on the order replaces the policy's dollars."""
         self._budget, self._models = policy.budget, policy.models
         self._ceiling = self._order.usd or policy.budget.usd
+        self._token_ceiling = policy.budget.tokens
         self._session_ceiling = policy.budget.usd_per_session
 
     def _account_order(self, policy: Policy) -> OpenAccount:
         models = {self._order.model, self._order.reviewer_model, *policy.models.model_dump().values()} - {""}
         return OpenAccount(
-            account=self._account, models=tuple(sorted(models)), usd=self._ceiling, tokens=policy.budget.tokens
+            account=self._account, models=tuple(sorted(models)), usd=self._ceiling, tokens=self._token_ceiling
         )
 
     # Sessions
@@ -202,17 +204,19 @@ class TicketCrew(TicketSteps):
         return f"The answer to your question is: {decision.note}"
 
     async def _topped_up(self, reason: str) -> None:
-        """Wait until people give more money; the ceiling that was raised is in force when this returns."""
+        """Wait until people give more; the ceilings that were raised are in force when this returns."""
         before = self._status.phase
-        if not self._added_usd:
+        if not self._top_ups:
             await self._arrive(Phase.BUDGET_GATE, f"**The budget is used up.** {reason}", reason=reason)
-            await workflow.wait_condition(lambda: bool(self._added_usd))
-        added = sum((said.usd or Decimal(0) for said in self._added_usd), Decimal(0))
-        self._added_usd = []
+            await workflow.wait_condition(lambda: bool(self._top_ups))
+        given, self._top_ups = self._top_ups, []
+        added = sum((said.usd or Decimal(0) for said in given), Decimal(0))
         self._ceiling = (self._ceiling or Decimal(0)) + added
+        if self._token_ceiling is not None:
+            self._token_ceiling += sum(said.tokens or 0 for said in given)
         if self._session_ceiling is not None:
             self._session_ceiling += added
-        raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling)
+        raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling, tokens_ceiling=self._token_ceiling)
         await self._step(Model.top_up_account, raised, Model.step(f"Raise the ceiling to ${self._ceiling}"))
         await self._arrive(before)
 

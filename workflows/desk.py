@@ -31,6 +31,11 @@ def _decision(said: Said) -> Decision:
     return Decision(note=said) if isinstance(said, str) else said or Decision()
 
 
+def _amounts(decision: Decision) -> list[str]:
+    dollars = [f"${decision.usd}"] if decision.usd else []
+    return [*dollars, f"{decision.tokens:,} tokens"] if decision.tokens else dollars
+
+
 # The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
@@ -74,7 +79,7 @@ class TicketDesk:
         self._ending: Ended | None = None
         self._leaving = False
         self._steering: list[Decision] = []
-        self._added_usd: list[Decision] = []
+        self._top_ups: list[Decision] = []
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
         self._heard_ids: set[str] = set()
@@ -148,8 +153,8 @@ class TicketDesk:
                 self._show(paused=False)
                 return "Going on."
             case Action.TOP_UP:
-                self._added_usd.append(decision)
-                return f"The ceiling rises by ${decision.usd}."
+                self._top_ups.append(decision)
+                return f"The ceiling rises by {' and '.join(_amounts(decision))}."
             case Action.TAKE_OVER:
                 self._ending = Ended(
                     Phase.TAKEN_OVER, f"{decision.by or 'A person'} took over. {decision.note}".strip()

@@ -52,7 +52,8 @@ class GatewayModel(Model):
 
     @activity.defn
     async def top_up_account(self, request: TopUpAccount) -> None:
-        await self._admin.ask("PATCH", _account(request.account), {"usd": _text(request.usd_ceiling)})
+        body = {"usd": _text(request.usd_ceiling), "tokens": request.tokens_ceiling}
+        await self._admin.ask("PATCH", _account(request.account), body)
 
     @activity.defn
     async def read_bill(self, request: ReadBill) -> Bill:

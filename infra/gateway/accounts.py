@@ -81,19 +81,14 @@ class Accounts:
             values = {"account": account, "usd_ceiling": usd_text(ceiling), "tokens_ceiling": tokens}
             connection.execute(sa.insert(ACCOUNTS), values)
             return
-        _update(
-            connection,
-            account,
-            usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)),
-            tokens_ceiling=_raised(row["tokens_ceiling"], tokens),
-        )
+        _raise(connection, row, ceiling, tokens)
 
-    def top_up(self, connection: sa.Connection, account: str, ceiling: Decimal) -> None:
-        """Raise the dollar ceiling; never lowers it."""
+    def top_up(self, connection: sa.Connection, account: str, ceiling: Decimal, tokens: int | None) -> None:
+        """Raise what is in force; never lowers it."""
         row = _account(connection, account)
         if row is None:
             raise UnknownAccount(account)
-        _update(connection, account, usd_ceiling=usd_text(_raised(usd(row["usd_ceiling"]), ceiling)))
+        _raise(connection, row, ceiling, tokens)
 
     def open_run(self, connection: sa.Connection, session: str, order: RunOrder) -> None:
         """Open or reopen a run; its ceilings are then those of the order."""
@@ -180,5 +175,9 @@ def _account(connection: sa.Connection, account: str) -> sa.RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
-def _update(connection: sa.Connection, account: str, **values: Any) -> None:
-    connection.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.account == account), values)
+def _raise(connection: sa.Connection, row: sa.RowMapping, ceiling: Decimal | None, tokens: int | None) -> None:
+    values = {
+        "usd_ceiling": usd_text(_raised(usd(row["usd_ceiling"]), ceiling)),
+        "tokens_ceiling": _raised(row["tokens_ceiling"], tokens),
+    }
+    connection.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.account == row["account"]), values)

@@ -35,6 +35,7 @@ class AccountOrder(_Order):
 
 class TopUpOrder(_Order):
     usd: Decimal = Field(ge=0)
+    tokens: int | None = Field(default=None, ge=0)
 
 
 class Unfit(Exception):
@@ -114,7 +115,8 @@ class Admin:
     async def _top_up(self, request: Request) -> Response:
         order = TopUpOrder.model_validate_json(await request.body())
         account = request.path_params["account"]
-        await self._writer.write(partial(self._accounts.top_up, account=account, ceiling=order.usd))
+        top_up = partial(self._accounts.top_up, account=account, ceiling=order.usd, tokens=order.tokens)
+        await self._writer.write(top_up)
         return JSONResponse({"account": account})
 
     async def _bill(self, request: Request) -> Response:

@@ -50,6 +50,15 @@ async def test_opening_and_topping_up_may_be_repeated(model: Model) -> None:
     assert (await model.read_bill(ReadBill(account="a/1"))).usd_ceiling == Decimal("7.5")
 
 
+async def test_a_ceiling_in_tokens_is_raised_and_none_is_put_in_force(model: Model) -> None:
+    await model.open_account(order(tokens=9_000))
+    await model.top_up_account(TopUpAccount(account="a/1", usd_ceiling=Decimal(5), tokens_ceiling=12_000))
+    assert (await model.read_bill(ReadBill(account="a/1"))).tokens_ceiling == 12_000
+    await model.open_account(order().model_copy(update={"account": "a/2"}))
+    await model.top_up_account(TopUpAccount(account="a/2", usd_ceiling=Decimal(5), tokens_ceiling=12_000))
+    assert (await model.read_bill(ReadBill(account="a/2"))).tokens_ceiling is None
+
+
 @pytest.mark.parametrize(
     ("name", "failure", "says"),
     [

@@ -180,6 +180,18 @@ async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start:
     assert [turn.seq for turn in world.turns_of(Role.BUILDER)] == [1, 2, 2]
 
 
+async def test_used_up_tokens_are_topped_up_in_tokens(start: StartTicket) -> None:
+    world = World(policy=policy(tokens=1_000))
+    out = TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="The tokens are used up.")
+    world.turns[Role.BUILDER] = [out, done("s1")]
+    run = await start(world)
+    await approved(run)
+    await run.until(Phase.BUDGET_GATE)
+    assert "5,000 tokens" in await run.act(Action.TOP_UP, tokens=5_000)
+    await run.until(Phase.MERGE_GATE)
+    assert [top_up.tokens_ceiling for top_up in world.of(TopUpAccount)] == [6_000]
+
+
 async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTicket) -> None:
     world = World(policy=policy(turns_per_session=2))
     world.turns[Role.BUILDER] = [works(state="s1"), works(state="s2"), works()]

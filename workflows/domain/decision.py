@@ -33,6 +33,8 @@ class Decision(Record):
     """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate. Empty: today's."""
     usd: Decimal | None = Field(default=None, gt=0)
     """For top-up: by how many dollars the ceiling rises."""
+    tokens: int | None = Field(default=None, gt=0)
+    """For top-up: by how many tokens the ceiling rises, where one is in force."""
     id: str = Field(default="", max_length=64)
     """Makes a repeated steering the same one."""
 
@@ -80,8 +82,8 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
         return f"Say it in words: {action} needs a note."
     if action is Action.APPROVE and decision.of and not desk.subject.startswith(decision.of):
         return f"Stale approval: you approved {decision.of}, but {desk.subject} is waiting. Read it and approve again."
-    if action is Action.TOP_UP and decision.usd is None:
-        return 'Say by how much: top-up needs dollars, as {"usd": 5}.'
+    if action is Action.TOP_UP and decision.usd is None and decision.tokens is None:
+        return 'Say by how much: top-up needs dollars, as {"usd": 5}, or tokens, as {"tokens": 100000}.'
     if action is Action.PAUSE and desk.paused:
         return "The ticket is paused already."
     if action is Action.RESUME and not desk.paused and desk.phase is not Phase.BLOCKED:

@@ -14,7 +14,7 @@ ACTIONS: dict[Action, str] = {
     Action.STEER: 'Tell the agent something at its next turn: `"text"`, or `{"note": "text", "id": "..."}`.',
     Action.PAUSE: "Start nothing new until resumed. No payload.",
     Action.RESUME: "Go on after a pause, or try a blocked step again. No payload.",
-    Action.TOP_UP: 'Raise the dollar ceiling: `{"usd": 5}`.',
+    Action.TOP_UP: 'Raise a ceiling: `{"usd": 5}`, or `{"tokens": 100000}` where the tokens are used up.',
     Action.TAKE_OVER: "You do it yourself: the agent stops, branch and pull request stay. No payload.",
     Action.ABORT: "Stop and undo: the patch is kept, the pull request closed, the card put back. No payload.",
 }

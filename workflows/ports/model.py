@@ -24,6 +24,8 @@ class TopUpAccount(Record):
     account: str
     usd_ceiling: Decimal
     """The new ceiling, not the difference: a repeated request changes nothing."""
+    tokens_ceiling: int | None = None
+    """The same for tokens; None where no such ceiling is in force."""
 
 
 class ReadBill(Record):
@@ -46,7 +48,7 @@ class Model(Port):
     @activity.defn
     @abstractmethod
     async def top_up_account(self, request: TopUpAccount) -> None:
-        """Raise the dollar ceiling."""
+        """Raise the ceilings that are in force."""
 
     @activity.defn
     @abstractmethod
