@@ -9,14 +9,14 @@ from rich.console import Console as Terminal
 from temporalio.client import Client
 
 from infra import board, home
-from infra.cards import TRACKER, BadCard, CardMissing, labels_of, word
+from infra.cards import COMMENTS, TRACKER, BadCard, CardMissing, labels_of, word
 from infra.client import Started, start_ticket, ticket_status
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, OutOfReach, Refused
 from infra.gateway.player import TAPE
 from infra.gateway.tape import Tape, TapeError, read_tape
 from infra.gateway_client import keep_tape
-from infra.pages import BadPage, Page
+from infra.pages import BadPage, FrontMatter, Page
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.model import Record
@@ -148,7 +148,8 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         raise Misused(str(error), "Rename the file.") from error
     except FileExistsError as error:
         there = _read(folder, path.stem)
-        if (there.title, there.body.strip()) == (title, body.strip()):
+        described = Page(FrontMatter.of({}), body).body(COMMENTS).strip()
+        if (there.title, there.body.strip()) == (title, described):
             return there
         raise Refused(
             f"The board has another ticket {path.stem} already.", f"Rename the file, or run {path.stem} itself."

@@ -152,11 +152,12 @@ def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path) 
 
 def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) -> None:
     home, card = tmp_path / "home", tmp_path / "greet.md"
-    card.write_text("---\ntitle: 404\nlabels: [bug, urgent]\n---\nPlease.\n")
+    card.write_text("---\ntitle: 404\nlabels: [bug, urgent]\n---\nPlease.\n\n## Comments\n\nAda: soon.\n")
     run = ("run", "greet.md", "--repo", ".", "--model", "openai:gpt-5")
     assert pawl(home, *run, cwd=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE
     there = board.read(home / "board", "greet")
     assert (there.title, there.labels) == ("404", ("bug", "urgent"))
+    assert pawl(home, *run, cwd=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE, "the same file again"
     card.write_text("---\ntitle: 404\nlabels: {a: 1}\n---\nPlease.\n")
     refused = pawl(home, *run, "--dry-run", cwd=tmp_path)
     assert (refused.code, "line 3: The labels cannot be read" in refused.error["message"]) == (Exit.USAGE, True)
