@@ -85,6 +85,10 @@ def objection(file: ChangedFile, link_target: bytes = b"") -> str:
 
 
 def _leads_out(path: str, target: bytes) -> bool:
+    """Behind a name, which may be a link itself, nobody can tell from where `..` goes up; it is taken only in front."""
+    parts = [part for part in target.decode(errors="replace").split("/") if part not in ("", ".")]
+    if ".." in parts[parts.count("..") :]:
+        return True
     there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target.decode(errors="replace")))
     return there.startswith(("/", "../")) or there == ".." or ".git" in there.lower().split("/")
 

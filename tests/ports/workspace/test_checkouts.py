@@ -111,6 +111,10 @@ async def test_files_git_cannot_read_are_kept(checkouts: SandboxCheckouts, order
     ("mischief", "words"),
     [
         ("ln -s /etc/passwd out", "out is a link that leads out of the checkout"),
+        (
+            "mkdir -p a/b s; touch s/f; ln -s ../../s a/b/near; ln -s a/b/near/../../etc out",
+            "out is a link that leads out of the checkout",
+        ),
         ("git init -q inner; cd inner; touch a; git add a; git commit -qm a", "inner is a repository of its own"),
         ("git init -q inner; touch inner/a", "inner"),
         ("printf '[submodule \"a\"]\\n path = a\\n url = -u./evil\\n' > .gitmodules", "disallowed submodule url"),
