@@ -225,7 +225,8 @@ def _show(screen: Screen, made: Made, settings: Settings) -> None:
         ("the ticket with its comments", str(settings.board_folder / f"{TICKET}.md")),
         ("the pull request", made.outcome.pull_request.url if made.outcome.pull_request else "none was opened"),
         ("the Temporal UI, again", _command(settings, "up")),
-        ("your own repository", "pawl run TICKET --repo PATH_OR_URL"),
+        ("your own repository", f"{_pawl()} up, and in another terminal"),
+        ("", f"{_pawl()} run TICKET --repo PATH_OR_URL"),
     ]
     for what, where in places:
         screen.text(f"  {what:<30} {where}")
@@ -233,9 +234,13 @@ def _show(screen: Screen, made: Made, settings: Settings) -> None:
 
 def _command(settings: Settings, words: str) -> str:
     """A `pawl` command for another terminal, as it works on this machine."""
+    return f"PAWL_HOME={shlex.quote(str(settings.home))} {_pawl()} {words}"
+
+
+def _pawl() -> str:
+    """The program as it can be typed here: by name where PATH has it, else the one beside this Python."""
     beside = Path(sys.executable).with_name("pawl")
-    pawl = "pawl" if shutil.which("pawl") or not beside.exists() else str(beside)
-    return f"PAWL_HOME={shlex.quote(str(settings.home))} {pawl} {words}"
+    return "pawl" if shutil.which("pawl") or not beside.exists() else shlex.quote(str(beside))
 
 
 def _exit_code(receipt: Receipt) -> int:

@@ -125,6 +125,7 @@ def test_script_gets_the_receipt_of_a_kept_promise(home: Path) -> None:
         timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
+    assert f"your own repository            {Path(sys.executable).with_name('pawl')} up, and in" in ran.stderr
     receipt = json.loads(ran.stdout.splitlines()[-1])
     seconds = receipt.pop("seconds")
     recorded = receipt.pop("recorded_usd")
