@@ -9,6 +9,7 @@ import os
 import resource
 import stat
 
+from .sockets import socket_filter
 from .spec import JobSpec
 
 # A shell stays as the command's parent and is stopped while the command runs, so that the ended command stays a
@@ -115,7 +116,7 @@ def _hand_over(spec: JobSpec, pipes: Pipes) -> int:
         fcntl.fcntl(fd, fcntl.F_DUPFD, 20)
         for fd in (pipes.stdin, pipes.out, pipes.err, pipes.go, pipes.ready, pipes.status)
     )
-    options = [*spec.options, "--json-status-fd", str(status)]
+    options = [*spec.options, "--json-status-fd", str(status), "--seccomp", str(_memory_file(socket_filter()))]
     for path, text in spec.files:
         options += ["--perms", "0644", "--file", str(_memory_file(text.encode())), path]
     options += ["--remount-ro", "/"]  # last: every mount point above is made in it

@@ -120,6 +120,24 @@ print(open("/proc/net/dev").read().count(":"), "interface")
         assert view.out.endswith(b"1 interface\n")
 
 
+async def test_the_machine_that_hosts_this_one_is_out_of_reach(sandbox: Sandbox, ref: SandboxRef) -> None:
+    """vsock knows no network namespaces; io_uring and 32-bit calls would lead around a ban on opening one."""
+    script = """
+import ctypes, socket
+for family in (socket.AF_INET, socket.AF_UNIX, 40):
+    try:
+        socket.socket(family, socket.SOCK_STREAM).close()
+        print(int(family), "opened")
+    except OSError as error:
+        print(int(family), error.strerror)
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.syscall(425, 1, ctypes.create_string_buffer(256)), ctypes.get_errno())
+"""
+    view = await ran(sandbox, ref, "j", python(script))
+    assert view.err == b""
+    assert view.out.decode().splitlines() == ["2 opened", "1 opened", "40 Operation not permitted", "-1 1"]
+
+
 async def test_sandboxes_do_not_see_each_other(sandbox: Sandbox, ref: SandboxRef, mark: str, tmp_path: Path) -> None:
     other = await made(sandbox, "other")
     await sandbox.write(other, mark, b"theirs")
