@@ -125,6 +125,21 @@ async def ticket_status(client: Client, workflow_id: str) -> TicketStatus:
         raise OutOfReach(f"No worker answers for {workflow_id} ({error}).", _NO_WORKER) from error
 
 
+async def steps_in_trouble(client: Client, workflow_id: str) -> tuple[str, ...]:
+    """What the ticket or a session of it is trying again now, one sentence each, with the words of the last failure."""
+    with translated(workflow_id):
+        about = (await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)).raw_description
+        sentences = [
+            f"{step.activity_type.name} is being tried again (attempt {step.attempt}). "
+            f"The last time: {step.last_failure.message[:500]}"
+            for step in about.pending_activities
+            if step.attempt > 1 and step.last_failure.message
+        ]
+    for child in about.pending_children:
+        sentences += await steps_in_trouble(client, child.workflow_id)
+    return tuple(sentences)
+
+
 async def ticket_outcome(client: Client, workflow_id: str) -> TicketOutcome | None:
     """How the ticket ended; None while it runs, and when it ended without a word (it was terminated)."""
     handle = client.get_workflow_handle(workflow_id, result_type=TicketOutcome)

@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -12,25 +14,46 @@ from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 
+START_SECONDS = 60
+
 
 @pytest.fixture(scope="session")
 def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("temporal")
-    settings = Settings(home=home / uuid4().hex)
-    program = asyncio.run(temporal_cli.provided(settings, print))
-    ports = devserver.free_ports(settings)
+    program = asyncio.run(temporal_cli.provided(Settings(home=home), print))
     with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(devserver.command(program, ports, None), stdout=log, stderr=log)
+        server, address = _serving(program, log)
         try:
-            yield f"127.0.0.1:{ports.temporal}"
+            yield address
         finally:
             server.kill()
             server.wait()
 
 
+def _serving(program: Path, log: BinaryIO) -> tuple[subprocess.Popen[bytes], str]:
+    """A server that answers. Somebody else may take a port between its choice and its use: then another is tried."""
+    for _ in range(3):
+        ports = devserver.free_ports(Settings(home=Path(uuid4().hex)))
+        server = subprocess.Popen(devserver.command(program, ports, None), stdout=log, stderr=log)
+        address = f"127.0.0.1:{ports.temporal}"
+        if asyncio.run(_serves(server, address)):
+            return server, address
+        server.kill()
+        server.wait()
+    raise RuntimeError(f"The Temporal server does not start; see {log.name}.")
+
+
+async def _serves(server: subprocess.Popen[bytes], address: str) -> bool:
+    """Whether this very process serves in time."""
+    for _ in range(START_SECONDS * 10):
+        if server.poll() is not None:
+            return False
+        if await devserver.serves(address):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
 @pytest.fixture(scope="session")
 async def client(temporal_address: str) -> Client:
-    async with asyncio.timeout(60):
-        while not await devserver.serves(temporal_address):  # noqa: ASYNC110  # another process: no event to wait for
-            await asyncio.sleep(0.05)
     return await Client.connect(temporal_address, data_converter=DATA_CONVERTER)

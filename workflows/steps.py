@@ -79,7 +79,11 @@ class TicketSteps(TicketDesk):
         self._blocks += 1
         self._enter(Phase.BLOCKED, reason=cause)
         self.tell(f"Blocked: {cause}")
-        text = f"**Blocked.** {cause}\n\nMend it, then `pawl resume {self._order.identifier}`."
+        name = self._order.identifier
+        text = (
+            f"**Blocked.** {cause}\n\nMend it, then `pawl resume {name}`. Where the order itself is wrong (repository, "
+            f"branch, model, tape): `pawl abort {name}`, and start it again."
+        )
         await self._report(Phase.BLOCKED, text, key=f"blocked-{self._blocks}")
         await workflow.wait_condition(lambda: self._resumed > resumed)
         self._enter(before.phase, before.subject)

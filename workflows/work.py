@@ -12,6 +12,7 @@ from workflows.domain.policy import Policy
 from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
 from workflows.domain.stops import Strike, no_progress
 from workflows.domain.ticket import Phase, Ticket
+from workflows.domain.words import strike_comment
 from workflows.ports.forge import Forge, PublishChange
 from workflows.ports.workspace import RunChecks, Workspace
 
@@ -78,7 +79,7 @@ class TicketWork(TicketCrew):
             self._strikes += 1
             said = f"Strike {len(strikes)} of {self._budget.strikes}: {report.summary}"
             self.tell(said)
-            await self._say(said, key=f"strike-{self._strikes}")
+            await self._say(strike_comment(said, report.excerpt), key=f"strike-{self._strikes}")
             if reason := no_progress(strikes):
                 raise Ended(Phase.GAVE_UP, f"No progress: {reason} ({report.summary}).")
             brief = brief.model_copy(

@@ -15,6 +15,7 @@ from workflows.ports.journal import Journal
 from workflows.ports.sandbox import ExitReason, Gone, Sandbox
 from workflows.ports.workspace import Checkouts, DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace
 
+_EXCERPT = 1_000
 _ATTEMPTS = 3
 _RESULTS = TypeAdapter(tuple[CheckResult, ...])
 
@@ -72,6 +73,7 @@ class SandboxWorkspace(Workspace):
             ok=not failed,
             summary="; ".join(f"{result.name}: {result.reason}" for result in failed) or done,
             log=await self._journal.keep(_RESULTS.dump_json(tuple(results))),
+            excerpt=failed[0].output.strip()[-_EXCERPT:] if failed else "",
             fingerprint=fingerprint("\n".join(f"{r.name}: {r.reason}\n{r.output}" for r in failed)) if failed else "",
         )
 

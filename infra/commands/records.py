@@ -51,7 +51,7 @@ async def events(console: Console, settings: Settings, wanted: Slice) -> None:
             page = await asyncio.to_thread(store.events, prefix, kinds, place, _PAGE)
             for event in page:
                 if wanted.holds(event.entry.seq):
-                    _print(console, event)
+                    _print(console, await asyncio.to_thread(_whole, store, event))
             place = page[-1].place if page else place
             if len(page) < _PAGE:
                 if not wanted.follow:
@@ -83,6 +83,14 @@ async def _prefix(settings: Settings, store: JournalStore, wanted: Slice) -> str
             f"The journal of {settings.home} has no session {wanted.session}, and no ticket of that name answers.",
             "`pawl show TICKET` lists its sessions.",
         ) from error
+
+
+def _whole(store: JournalStore, event: JournalEvent) -> JournalEvent:
+    """The event with what its body refers to, where that is text: the prompt as the agent got it."""
+    if event.entry.kind is not EntryKind.PROMPT:
+        return event
+    body = store.load(event.entry.body).decode()
+    return event.model_copy(update={"entry": event.entry.model_copy(update={"body": body})})
 
 
 def _print(console: Console, event: JournalEvent) -> None:

@@ -12,7 +12,16 @@ from temporalio.client import Client
 
 from infra import board, home
 from infra.cards import BadCard, CardMissing
-from infra.client import TicketLine, act, find_ticket, list_tickets, ticket_line, ticket_outcome, ticket_status
+from infra.client import (
+    TicketLine,
+    act,
+    find_ticket,
+    list_tickets,
+    steps_in_trouble,
+    ticket_line,
+    ticket_outcome,
+    ticket_status,
+)
 from infra.console import Console, harmless, safe
 from infra.exits import NotFound, OutOfReach, PawlError, Refused
 from infra.gateway_client import bill
@@ -42,6 +51,8 @@ class Story(Record):
     status: TicketStatus | None = None
     outcome: TicketOutcome | None = None
     bill: Bill | None = None
+    trouble: tuple[str, ...] = ()
+    """Steps that fail and are tried again just now."""
     missing: tuple[str, ...] = Field(default=())
 
 
@@ -101,13 +112,14 @@ async def decide(
 async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
     line = await ticket_line(client, workflow_id)
     status, outcome, costs = None, await ticket_outcome(client, workflow_id), None
+    trouble = await steps_in_trouble(client, workflow_id)
     missing: list[str] = []
     try:
         status = await ticket_status(client, workflow_id)
         costs = await bill(settings, status.account)
     except (OutOfReach, PawlError) as error:
         missing.append(f"{error.cause} {error.next_step}".strip())
-    return Story(ticket=line, status=status, outcome=outcome, bill=costs, missing=tuple(missing))
+    return Story(ticket=line, status=status, outcome=outcome, bill=costs, trouble=trouble, missing=tuple(missing))
 
 
 def _tell(terminal: Terminal, story: Story) -> None:
@@ -121,7 +133,7 @@ def _tell(terminal: Terminal, story: Story) -> None:
     costs = story.bill or (story.outcome.bill if story.outcome else None)
     if costs is not None:
         terminal.print(f"\n{_costs(costs)}")
-    for words in story.missing:
+    for words in (*story.trouble, *story.missing):
         terminal.print(f"\n[yellow]{safe(words)}[/]")
 
 

@@ -78,7 +78,8 @@ async def test_a_stale_approval_is_refused_in_words(start: StartTicket) -> None:
 
 
 async def test_raw_failures_go_back_until_the_checks_pass(start: StartTicket) -> None:
-    world = World(checks=[red("a"), red("b"), GREEN])
+    failing = red("a").model_copy(update={"excerpt": "assert 1 == 2\n# not a heading"})
+    world = World(checks=[failing, red("b"), GREEN])
     world.turns[Role.BUILDER] = [done("s1"), done("s2"), done("s3")]
     run = await start(world)
     await approved(run)
@@ -88,6 +89,7 @@ async def test_raw_failures_go_back_until_the_checks_pass(start: StartTicket) ->
     assert builders[1].after == f"{builders[0].session}/1", "the second attempt continues the same conversation"
     assert [check.workspace.state for check in world.of(RunChecks)] == ["s1", "s2", "s3"]
     assert [change.state for change in world.of(PublishChange)] == ["s3"]
+    assert "    assert 1 == 2" in world.comments, "the failure is on the ticket, as a block of text"
 
 
 @pytest.mark.parametrize(

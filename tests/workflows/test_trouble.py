@@ -1,34 +1,26 @@
-"""What a failed step says: the activity's own words, never the library's below them."""
+"""What a person can see of a step that fails and is tried again."""
 
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
-from temporalio.exceptions import TimeoutError as TimedOut
+import asyncio
 
-from workflows.trouble import message_of, type_of
+import pytest
+from temporalio.client import Client
 
+from activities.errors import again
+from infra.client import steps_in_trouble
+from tests.workflows.conftest import StartTicket
+from tests.workflows.world import World
+from workflows.domain.ticket import Phase
 
-def failed(cause: Exception) -> ActivityError:
-    """As a workflow sees an activity's failure."""
-    error = ActivityError(
-        "activity task failed",
-        scheduled_event_id=1,
-        started_event_id=2,
-        identity="worker",
-        activity_type="take_turn",
-        activity_id="1",
-        retry_state=None,
-    )
-    error.__cause__ = cause
-    return error
+pytestmark = pytest.mark.server
 
 
-def test_activity_s_words_are_shown_and_not_what_a_library_told_it() -> None:
-    said = ApplicationError("The tape no longer fits: it has no answer for builder 2, turn 1.", type="TAPE_MISMATCH")
-    said.__cause__ = ApplicationError("Error code: 409 - {'type': 'error'}", type="APIStatusError")
-    assert message_of(failed(said)) == "The tape no longer fits: it has no answer for builder 2, turn 1."
-    assert type_of(failed(said)) == "TAPE_MISMATCH"
-
-
-def test_step_is_named_where_the_failure_has_no_words_of_the_activity() -> None:
-    late = TimedOut("activity timed out", type=TimeoutType.HEARTBEAT, last_heartbeat_details=())
-    assert message_of(failed(late)) == "The step take_turn failed: activity timed out"
-    assert type_of(failed(late)) == ""
+async def test_a_step_that_is_tried_again_is_named_with_its_last_failure(start: StartTicket, client: Client) -> None:
+    world = World(failures={"open_repository": [again("The host nohost cannot be reached.") for _ in range(5)]})
+    run = await start(world)
+    async with asyncio.timeout(60):
+        while not (told := await steps_in_trouble(client, run.handle.id)):  # noqa: ASYNC110  # the server keeps no event
+            await asyncio.sleep(0.02)
+    assert "open_repository is being tried again" in told[0]
+    assert "nohost cannot be reached" in told[0]
+    await run.until(Phase.PLAN_GATE)
+    assert await steps_in_trouble(client, run.handle.id) == ()

@@ -41,6 +41,8 @@ class CheckReport(Record):
     """One line for people: `tests: exited 1`."""
     log: str
     """Journal reference of the full report (a JSON list of CheckResult)."""
+    excerpt: str = ""
+    """The last lines of what failed, for people who read the ticket; at most 1,000 characters."""
     fingerprint: str = ""
     """Digest of the failure text with times and addresses removed: two equal ones in a row mean no progress."""
 

@@ -102,6 +102,12 @@ def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: s
     return "\n\n".join(part for part in parts if part)
 
 
+def strike_comment(said: str, excerpt: str) -> str:
+    """A strike as people read it on the ticket. The output is untrusted: indented, it stays a block of text."""
+    lines = "\n".join(f"    {line}" for line in excerpt.splitlines())
+    return f"{said}\n\n{lines}" if lines else said
+
+
 def gate_hint(identifier: str, subject: str) -> str:
     """How to decide, for people who read it on the ticket."""
     return (
