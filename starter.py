@@ -1,6 +1,7 @@
 """The `pawl` command line: parsing only. What the commands do is in `infra/commands`."""
 
 import asyncio
+import signal
 import sys
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
@@ -257,6 +258,8 @@ def worker() -> None:
 
 def main() -> NoReturn:
     """Leave without the interpreter's shutdown, in which the Temporal SDK's threads may abort."""
+    if sys.stdin.isatty():  # a script may have started us deaf to Ctrl-C, and a person still presses it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     exit_now(run_cli(cli, sys.argv[1:]))
 
 

@@ -7,14 +7,14 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows import names
-from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.decision import Action, Decision, Desk, refusal, understood
 from workflows.domain.events import meaning_of_move
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
 from workflows.domain.words import ACTIONS, details, waiting_for
 
-Said = Decision | str | None
-"""What the UI can send: nothing, a text, or a Decision."""
+Said = Any
+"""What the UI can send is any JSON: a narrower type would have the SDK drop what does not fit, without a word."""
 STORY_LINES = 200
 
 
@@ -25,10 +25,6 @@ class Ended(Exception):
         super().__init__(reason)
         self.phase = phase
         self.reason = reason
-
-
-def _decision(said: Said) -> Decision:
-    return Decision(note=said) if isinstance(said, str) else said or Decision()
 
 
 def _amounts(decision: Decision) -> list[str]:
@@ -46,7 +42,7 @@ def _signal(action: Action) -> Callable[..., None]:
 
     @workflow.signal(name=action.value, description=ACTIONS[action])
     def handler(self, decision: Said = None) -> None:
-        cast("TicketDesk", self).hear(action, _decision(decision))
+        cast("TicketDesk", self).hear(action, understood(action, decision))
 
     return handler
 
@@ -56,13 +52,15 @@ def _update(action: Action) -> Callable[..., Any]:
 
     @workflow.update(name=action.value, description=ACTIONS[action])
     def handler(self, decision: Said = None) -> str:
-        said, info = _decision(decision), workflow.current_update_info()
+        said, info = understood(action, decision), workflow.current_update_info()
+        if isinstance(said, str):  # the validator refuses it; a replay may come here without asking it
+            return said
         repeatable = said if said.id or info is None else said.model_copy(update={"id": info.id})
         return cast("TicketDesk", self).act(action, repeatable)
 
     @handler.validator
     def validate(self, decision: Said = None) -> None:  # pyright: ignore[reportUnusedFunction]
-        if words := cast("TicketDesk", self).refused(action, _decision(decision)):
+        if words := cast("TicketDesk", self).refused(action, understood(action, decision)):
             raise ApplicationError(words, type="Refused")
 
     return handler
@@ -110,7 +108,10 @@ class TicketDesk:
     def status(self) -> TicketStatus:
         return self._status
 
-    def refused(self, action: Action, decision: Decision) -> str | None:
+    def refused(self, action: Action, decision: Decision | str) -> str | None:
+        """Why this cannot be taken; a text instead of a decision is why it could not even be read."""
+        if isinstance(decision, str):
+            return decision
         desk = Desk(
             phase=self._status.phase,
             subject=self._status.subject,
@@ -120,11 +121,11 @@ class TicketDesk:
         )
         return refusal(action, decision, desk)
 
-    def hear(self, action: Action, decision: Decision) -> None:
-        if words := self.refused(action, decision):
-            self.tell(f"{action} was not accepted. {words}")
-        else:
+    def hear(self, action: Action, decision: Decision | str) -> None:
+        if isinstance(decision, Decision) and not self.refused(action, decision):
             self.act(action, decision)
+        else:
+            self.tell(f"{action} was not accepted. {self.refused(action, decision)}")
 
     def act(self, action: Action, decision: Decision) -> str:
         """Take an action that the rules allow; the answer is for whoever sent it."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.decision import Action, Decision, Desk, refusal, understood
 from workflows.domain.ticket import Phase
 
 PLAN = Desk(phase=Phase.PLAN_GATE, subject="abc123")
@@ -48,3 +48,35 @@ DONE = Desk(phase=Phase.DONE)
 def test_refusal(action: Action, decision: Decision, desk: Desk, words: str | None) -> None:
     said = refusal(action, decision, desk)
     assert said is None if words is None else said is not None and words in said
+
+
+@pytest.mark.parametrize(
+    ("action", "said", "expected"),
+    [
+        (Action.APPROVE, None, Decision()),
+        (Action.ANSWER, "left", Decision(note="left")),
+        (Action.APPROVE, {"of": "abc", "by": "Ada"}, Decision(of="abc", by="Ada")),
+        (Action.TOP_UP, 5, Decision(usd=Decimal(5))),  # what people type into the UI's box
+        (Action.TOP_UP, 2.5, Decision(usd=Decimal("2.5"))),
+        (Action.TOP_UP, {"usd": "5"}, Decision(usd=Decimal(5))),
+        (Action.TOP_UP, -5, "Not understood"),
+        (Action.TOP_UP, True, "Not understood"),
+        (Action.TOP_UP, 1e400, "Not understood"),
+        (Action.TOP_UP, float("nan"), "Not understood"),
+        (Action.TOP_UP, {"usd": "abc"}, "usd"),
+        (Action.TOP_UP, {"usd": "1e400"}, "usd"),
+        (Action.APPROVE, 5, "Not understood"),
+        (Action.APPROVE, [1], "Not understood"),
+        (Action.ANSWER, {"note": 3}, "note"),
+        (Action.APPROVE, {"by": "x" * 201}, "by"),
+    ],
+)
+def test_what_people_send_is_understood_or_answered_in_words(
+    action: Action, said: object, expected: Decision | str
+) -> None:
+    decision = understood(action, said)
+    if isinstance(expected, str):
+        assert isinstance(decision, str)
+        assert expected in decision
+    else:
+        assert decision == expected

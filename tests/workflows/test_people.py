@@ -210,3 +210,12 @@ async def test_steering_that_comes_in_the_last_turn_is_heard_by_the_next_session
     await run.act(Action.APPROVE)
     await run.until(Phase.MERGE_GATE)
     assert world.turns_of(Role.BUILDER)[0].steering == ("Mind the paint.",)
+
+
+@pytest.mark.parametrize("payload", [5, [1], {"usd": "abc"}, {"note": 3}, True])
+async def test_a_signal_that_cannot_be_understood_is_told_in_the_story(start: StartTicket, payload: object) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    await signal(run, "approve", payload)
+    told = await run.until(lambda status: any("Not understood" in line for line in status.story))
+    assert told.phase is Phase.PLAN_GATE

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from workflows.domain.model import Record
 from workflows.domain.ticket import Phase
@@ -22,6 +22,10 @@ class Action(StrEnum):
     ABORT = "abort"
 
 
+MOST_USD = 1_000_000
+"""More than this in one top-up is a slip of the hand."""
+
+
 class Decision(Record):
     """The one argument of every human action. All fields have defaults, so an empty box in the UI is valid."""
 
@@ -31,12 +35,39 @@ class Decision(Record):
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
     """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate. Empty: today's."""
-    usd: Decimal | None = Field(default=None, gt=0)
+    usd: Decimal | None = Field(default=None, gt=0, le=MOST_USD)
     """For top-up: by how many dollars the ceiling rises."""
     tokens: int | None = Field(default=None, gt=0)
     """For top-up: by how many tokens the ceiling rises, where one is in force."""
     id: str = Field(default="", max_length=64)
     """Makes a repeated steering the same one."""
+
+
+def understood(action: Action, said: object) -> Decision | str:
+    """What a person sent, as a Decision; or, where it is none, words for that person.
+
+    People may send nothing, a text, the fields of a Decision, and a bare number where dollars are asked for.
+    """
+    match said:
+        case Decision():
+            return said
+        case None:
+            return Decision()
+        case str():
+            return Decision(note=said)
+        case bool():
+            pass
+        case int() | float() if action is Action.TOP_UP and 0 < said < MOST_USD:
+            return Decision(usd=Decimal(str(said)))
+        case dict():
+            try:
+                return Decision.model_validate(said)
+            except ValidationError as error:
+                wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+                return f"Not understood: {wrong}."
+        case _:
+            pass
+    return f"Not understood: {action} takes nothing, a text, or an object with the fields of a decision."
 
 
 class Desk(Record):
