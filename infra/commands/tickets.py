@@ -23,12 +23,12 @@ from infra.client import (
     ticket_status,
 )
 from infra.console import Console, harmless, safe
-from infra.exits import NotFound, OutOfReach, PawlError, Refused
+from infra.exits import Misused, NotFound, OutOfReach, PawlError, Refused
 from infra.gateway_client import bill
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.budget import Bill
-from workflows.domain.decision import Action, Decision, Desk, refusal
+from workflows.domain.decision import MOST_WORDS, Action, Decision, Desk, refusal
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
@@ -94,6 +94,8 @@ async def decide(
     console: Console, settings: Settings, name: str, action: Action, decision: Decision, *, dry_run: bool
 ) -> None:
     """Take the action; what is refused ends with the ticket's own words."""
+    if len(decision.note) > MOST_WORDS:
+        raise Misused(f"The note cannot be used: it has more than {MOST_WORDS:,} characters.", "Say it in fewer.")
     client = await connect(settings)
     workflow_id = await find_ticket(client, name)
     decision = decision if decision.by else decision.model_copy(update={"by": _whoami()})
