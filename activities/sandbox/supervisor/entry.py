@@ -65,7 +65,7 @@ def enter(spec: JobSpec, pipes: Pipes, supervisor: int) -> None:
     processes = 0 if spec.cgroups else spec.processes
     command = ["sh", "-c", _WRAPPER, "sh", str(processes), spec.cwd, *spec.argv]
     argv = [spec.bwrap, "--args", str(_hand_over(spec, pipes)), "--", *command]
-    os.execve(spec.bwrap, argv, {})  # noqa: S606
+    os.execve(spec.bwrap, argv, {})  # noqa: S606  # an argument list, no shell
 
 
 def _join(cgroups: list[tuple[str, list[tuple[str, str]]]]) -> None:
