@@ -31,9 +31,15 @@ class Answer:
         return self.json["error"]
 
 
+ELSEWHERE = ("PAWL_", "TEMPORAL_")
+COLOURING = {"NO_COLOR", "FORCE_COLOR", "COLORTERM"}
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The test run's own environment, without what would lead to another Pawl."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PAWL_", "TEMPORAL_"))}
+    """The test run's own environment, without what would lead to another Pawl or decide on colours."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in COLOURING and not name.startswith(ELSEWHERE)
+    }
     return {**kept, "PAWL_HOME": str(home), "TEMPORAL_CONFIG_FILE": os.devnull, **more}
 
 
