@@ -91,7 +91,8 @@ class Accounts:
         _raise(connection, row, ceiling, tokens)
 
     def open_run(self, connection: sa.Connection, session: str, order: RunOrder) -> None:
-        """Open or reopen a run; its ceilings are then those of the order."""
+        """Open or reopen a run; its ceilings are then those of the order. A ticket has one session at a time: from here
+        on the account's other runs are closed, also the one of a session that a reset of the ticket left behind."""
         values: dict[str, Any] = {
             "model": order.model,
             "open": True,
@@ -109,6 +110,8 @@ class Accounts:
             raise Conflict(f"The session {session!r} is {was} already. Use another session key.")
         else:
             connection.execute(sa.update(RUNS).where(RUNS.c.session == session), values)
+        others = sa.and_(RUNS.c.account == order.account, RUNS.c.session != session, RUNS.c.open)
+        connection.execute(sa.update(RUNS).where(others), {"open": False})
 
     def close_run(self, connection: sa.Connection, session: str) -> None:
         """Revoke it: its next call is refused. What is unknown is closed already."""

@@ -83,7 +83,8 @@ def open_run(connection: sa.Connection, session: str) -> Run:
     """The run, locked until the transaction ends. Raises Refused when it is unknown or revoked."""
     run = any_run(connection, session)
     if not run.open:
-        raise Refused(Kind.NO_RUN, f"The run {session!r} was closed: its session has ended or was cancelled.")
+        cause = "its session has ended, was cancelled, or made way for another one of its ticket"
+        raise Refused(Kind.NO_RUN, f"The run {session!r} was closed: {cause}.")
     return run
 
 

@@ -44,6 +44,7 @@ RUNS = sa.Table(
     sa.Column("last_prefix", sa.String(64), nullable=False, default=""),
     sa.Column("last_size", sa.BigInteger, nullable=False, default=0),
     sa.Column("last_tokens", sa.BigInteger, nullable=False, default=0),
+    sa.Index("runs_by_account", "account"),
 )
 CALLS = sa.Table(
     "calls",
