@@ -16,7 +16,7 @@ from infra.gateway.calls import Calls
 from infra.gateway.providers import ROUTES
 from infra.gateway.refusals import Kind, Refused, refusal
 from infra.gateway.tokens import calling_session
-from infra.gateway.wire import BadCall, Flavour, read_call
+from infra.gateway.wire import BadCall, Flavour, meant_besides, read_call
 from workflows.domain.tokens import SEQ_HEADER
 
 ORIGIN_HEADER = "X-Pawl-Answer"
@@ -36,7 +36,8 @@ class ModelRoutes:
     async def _answer(self, flavour: Flavour, request: Request) -> Response:
         try:
             session = calling_session(request.headers, self._secret)
-            call = read_call(session, _seq(request), flavour, await _body(request))
+            besides = meant_besides(request.headers, request.url.query)
+            call = read_call(session, _seq(request), flavour, await _body(request), besides)
             flight = await self._calls.answer(call, request.headers, request.url.query)
         except (Refused, BadCall) as error:
             kind = error.kind if isinstance(error, Refused) else Kind.BAD_REQUEST

@@ -38,7 +38,7 @@ class Provider:
 
     def headers(self, caller: Headers) -> dict[str, str]:
         """What is sent: the real key, and of the caller's headers only those that belong to the API."""
-        sent = {name: caller[name] for name in _PASSED_ON if name in caller}
+        sent = {name: ", ".join(caller.getlist(name)) for name in _PASSED_ON if name in caller}
         key = {"x-api-key": self.key} if self.name == "anthropic" else {"authorization": f"Bearer {self.key}"}
         return {**sent, **key, "content-type": "application/json", "accept-encoding": "identity"}
 

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
 
 
 class BadCall(Exception):
@@ -31,14 +34,16 @@ _LIMITS = {
     Flavour.RESPONSES: ("max_output_tokens",),
     Flavour.CHAT: ("max_completion_tokens", "max_tokens"),
 }
+_MEANING = ("anthropic-beta", "anthropic-version", "openai-beta")
+"""Headers that change what is answered."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _BILLING = "x-anthropic-billing-header"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One model call. `frame` and `items` are its canonical form: everything around the conversation, and the
-    conversation item by item, without what may change in a repetition."""
+    """One model call. `frame` and `items` are its canonical form: everything around the conversation, headers that mean
+    something included, and the conversation item by item, without what may change in a repetition."""
 
     session: str
     seq: int
@@ -103,10 +108,24 @@ def as_list(value: object) -> list[object]:
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
-def read_call(session: str, seq: int, flavour: Flavour, raw: bytes) -> Call:
-    """Raises BadCall, in words for the caller, when the body is not a request of this API."""
+def meant_besides(headers: Headers, query: str) -> dict[str, object]:
+    """What of a request changes its answer and is not in its body, in one form for all ways to write it."""
+    said: dict[str, object] = {name: _parts(headers.getlist(name)) for name in _MEANING}
+    said["query"] = sorted(parse_qsl(query, keep_blank_values=True))
+    return {name: value for name, value in said.items() if value}
+
+
+def _parts(lines: Sequence[str]) -> list[str]:
+    return sorted({part.strip() for line in lines for part in line.split(",")} - {""})
+
+
+def read_call(
+    session: str, seq: int, flavour: Flavour, raw: bytes, besides: Mapping[str, object] | None = None
+) -> Call:
+    """Raises BadCall, in words for the caller, when the body is not a request of this API. `besides`: what belongs to
+    the request and is not in its body."""
     try:
-        parsed: object = json.loads(raw)
+        parsed: object = json.loads(raw, object_pairs_hook=_object)
     except ValueError as error:
         raise BadCall(f"The request body is not JSON: {error}.") from error
     if not isinstance(parsed, dict):
@@ -125,9 +144,19 @@ def read_call(session: str, seq: int, flavour: Flavour, raw: bytes) -> Call:
         flavour=flavour,
         raw=raw,
         body=body,
-        frame=_canonical(frame),
+        frame=_canonical([frame, besides] if besides else frame),
         items=tuple(_canonical(_unmarked(item)) for item in cast("list[object]", items)),
     )
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON leaves open which of two equal keys counts: the provider could take another one than was reserved for."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadCall(f"The request body has the key {twice[:100]!r} twice in one object. Send it once.")
+    return found
 
 
 def _conversation(flavour: Flavour) -> str:
