@@ -7,11 +7,11 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows import names
-from workflows.domain.decision import Action, Decision, Desk, refusal, understood
+from workflows.domain.decision import Action, Decision, Desk, refusal, short, understood
 from workflows.domain.events import meaning_of_move
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
-from workflows.domain.words import ACTIONS, details, waiting_for
+from workflows.domain.words import ACTIONS, details, steering_answer, waiting_for
 
 Said = Any
 """What the UI can send is any JSON: a narrower type would have the SDK drop what does not fit, without a word."""
@@ -142,10 +142,10 @@ class TicketDesk:
         match action:
             case Action.APPROVE | Action.REQUEST_CHANGES | Action.REJECT | Action.ANSWER:
                 self._verdict = (action, decision)
-                return f"Done: {action} taken for {self._status.subject or self._status.identifier}."
+                return f"Done: {action} taken for {short(self._status.subject) or self._status.identifier}."
             case Action.STEER:
                 self._steering.append(decision)
-                return "Passed on: the agent reads it at its next turn."
+                return steering_answer(self._status.phase, self._status.paused)
             case Action.PAUSE:
                 self._show(paused=True)
                 return "Paused: nothing new starts until you resume."

@@ -28,7 +28,7 @@ from infra.gateway_client import bill
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.budget import Bill
-from workflows.domain.decision import MOST_WORDS, Action, Decision, Desk, refusal
+from workflows.domain.decision import MOST_WORDS, Action, Decision, Desk, misnamed, refusal, short
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
@@ -96,6 +96,8 @@ async def decide(
     """Take the action; what is refused ends with the ticket's own words."""
     if len(decision.note) > MOST_WORDS:
         raise Misused(f"The note cannot be used: it has more than {MOST_WORDS:,} characters.", "Say it in fewer.")
+    if words := misnamed(decision.of):
+        raise Misused(words, f"`pawl show {name}` shows the hash of what waits.")
     client = await connect(settings)
     workflow_id = await find_ticket(client, name)
     decision = decision if decision.by else decision.model_copy(update={"by": _whoami()})
@@ -143,7 +145,7 @@ def _tell_status(terminal: Terminal, status: TicketStatus) -> None:
     if status.waiting_for:
         terminal.print(f"\n[bold yellow]{safe(status.waiting_for)}[/]")
         for command in _COMMANDS.get(status.phase, ()):
-            terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=status.subject)}"))
+            terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
     if status.phase is Phase.PLAN_GATE and status.plan:
         terminal.print()
         terminal.print(Markdown(harmless(status.plan)))

@@ -7,7 +7,8 @@ import pytest
 from workflows.domain.decision import Action, Decision, Desk, refusal, understood
 from workflows.domain.ticket import Phase
 
-PLAN = Desk(phase=Phase.PLAN_GATE, subject="abc123")
+PLAN = Desk(phase=Phase.PLAN_GATE, subject="abc123def456")
+MERGE = Desk(phase=Phase.MERGE_GATE, subject="f" * 40)
 BUILDING = Desk(phase=Phase.BUILDING)
 PAUSED = Desk(phase=Phase.BUILDING, paused=True)
 BLOCKED = Desk(phase=Phase.BLOCKED)
@@ -19,10 +20,16 @@ DONE = Desk(phase=Phase.DONE)
     ("action", "decision", "desk", "words"),
     [
         (Action.APPROVE, Decision(), PLAN, None),  # what the UI's empty box sends
-        (Action.APPROVE, Decision(of="abc123"), PLAN, None),
-        (Action.APPROVE, Decision(of="abc"), PLAN, None),  # people shorten hashes
-        (Action.APPROVE, Decision(of="fff"), PLAN, "Stale approval"),
-        (Action.APPROVE, Decision(of="abc1234"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(of="abc123def456"), PLAN, None),
+        (Action.APPROVE, Decision(of="abc123d"), PLAN, None),  # people shorten hashes
+        (Action.APPROVE, Decision(of="abc123"), PLAN, "at least the first 7 digits"),  # a slip, or a guess
+        (Action.APPROVE, Decision(of="a"), PLAN, "at least the first 7 digits"),
+        (Action.APPROVE, Decision(of="the plan"), PLAN, "at least the first 7 digits"),
+        (Action.APPROVE, Decision(of="fffffff"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(of="abc123def4567"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(of="f" * 12), MERGE, None),  # as it is shown
+        (Action.APPROVE, Decision(of="e" * 40), MERGE, f"approved {'e' * 12}, but {'f' * 12} is waiting"),
+        (Action.APPROVE, Decision(of="r1"), Desk(phase=Phase.MERGE_GATE, subject="r1"), None),
         (Action.APPROVE, Decision(), BUILDING, "Nothing to approve"),
         (Action.APPROVE, Decision(), QUESTION, "Nothing to approve"),
         (Action.REQUEST_CHANGES, Decision(), PLAN, "needs a note"),

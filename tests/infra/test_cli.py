@@ -73,6 +73,7 @@ def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: 
         (["top-up", "ENG-1", "--usd", "1e400"], "more than 1,000,000 dollars"),
         (["events", "x", "--from", "-1"], "--from"),
         (["steer", "ENG-1", "x" * 10_001], "note cannot be used"),
+        (["approve", "ENG-1", "--of", "a"], "at least the first 7 digits"),
     ],
 )
 def test_a_mistyped_command_is_answered_with_usage(tmp_path: Path, arguments: list[str], said: str) -> None:

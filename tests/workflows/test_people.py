@@ -85,7 +85,7 @@ async def test_steering_before_a_session_is_not_lost(start: StartTicket) -> None
     world = World()
     run = await start(world)
     await run.until(Phase.PLAN_GATE)
-    await signal(run, "steer", "Mind the paint.")
+    assert "no agent works while the plan waits" in await run.act(Action.STEER, note="Mind the paint.")
     await run.act(Action.APPROVE)
     await run.until(Phase.MERGE_GATE)
     first = world.turns_of(Role.BUILDER)[0]

@@ -1,5 +1,6 @@
 """Human actions: what people may say to a ticket, and which of it is refused when."""
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 
@@ -34,7 +35,8 @@ class Decision(Record):
     by: str = Field(default="", max_length=200)
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
-    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate. Empty: today's."""
+    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate, or its beginning.
+    Empty: today's."""
     usd: Decimal | None = Field(default=None, gt=0, le=MOST_USD)
     """For top-up: by how many dollars the ceiling rises."""
     tokens: int | None = Field(default=None, gt=0)
@@ -92,7 +94,23 @@ _NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
 MOST_WORDS = 10_000
 """Of a note, in characters. A rule and not the record's: what a record refuses reaches nobody as a signal."""
 
+_BEGINNING = re.compile(r"[0-9a-f]{7,}")
+"""Of a hash, enough to name it: what git shows of a commit at least."""
+_SHOWN = 12
+
 _NEEDS_NOTE = frozenset({Action.REQUEST_CHANGES, Action.ANSWER, Action.STEER})
+
+
+def short(subject: str) -> str:
+    """What waits for approval as people read and type it."""
+    return subject[:_SHOWN]
+
+
+def misnamed(of: str, subject: str = "") -> str | None:
+    """Why `of` names no hash that somebody saw, in words; None when it does. The whole subject is a name as well."""
+    if not of or of == subject or _BEGINNING.fullmatch(of):
+        return None
+    return f"{of!r} does not name what you saw: give at least the first 7 digits of its hash, 0-9 and a-f."
 
 
 def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
@@ -111,8 +129,11 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
         return f"A note may have {MOST_WORDS:,} characters; this one has {len(decision.note):,}."
     if action in _NEEDS_NOTE and not decision.note.strip():
         return f"Say it in words: {action} needs a note."
-    if action is Action.APPROVE and decision.of and not desk.subject.startswith(decision.of):
-        return f"Stale approval: you approved {decision.of}, but {desk.subject} is waiting. Read it and approve again."
+    if action is Action.APPROVE and (words := misnamed(decision.of, desk.subject)):
+        return words
+    if action is Action.APPROVE and not desk.subject.startswith(decision.of):
+        seen, waiting = short(decision.of), short(desk.subject)
+        return f"Stale approval: you approved {seen}, but {waiting} is waiting. Read it and approve again."
     if action is Action.TOP_UP and decision.usd is None and decision.tokens is None:
         return 'Say by how much: top-up needs dollars, as {"usd": 5}, or tokens, as {"tokens": 100000}.'
     if action is Action.PAUSE and desk.paused:

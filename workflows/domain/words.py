@@ -1,6 +1,6 @@
 """The sentences a stranger reads in the Temporal UI and on the ticket."""
 
-from workflows.domain.decision import Action
+from workflows.domain.decision import Action, short
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.plan import Plan
 from workflows.domain.session import WorkDone
@@ -36,10 +36,29 @@ _OFFERS: dict[Phase, tuple[Action, ...]] = {
 }
 
 
+_HEARD_AT: dict[Phase, str] = {
+    Phase.TODO: "Kept: the first agent reads it when it begins.",
+    Phase.PLAN_GATE: "Kept: no agent works while the plan waits for you. The next one reads it when it begins, the "
+    "builder after an approval. To have the plan changed, use request-changes.",
+    Phase.MERGE_GATE: "Kept: no agent works while the pull request waits for you. Only one that you send it back to "
+    "with request-changes reads it; after an approval nobody does.",
+    Phase.QUESTION: "Kept: the agent waits for your answer and reads it together with that.",
+    Phase.BUDGET_GATE: "Kept: the agent reads it when it goes on after a top-up.",
+    Phase.BLOCKED: "Kept: nothing goes on until you resume. The first turn after that reads it, if there is one.",
+}
+
+
 def waiting_for(phase: Phase, reason: str = "") -> str:
     """What a person is asked for, as one sentence; empty when nobody is needed."""
     ask = _ASKS.get(phase, "")
     return f"{ask}: {reason}" if ask and reason else ask
+
+
+def steering_answer(phase: Phase, paused: bool = False) -> str:
+    """When somebody's words will be heard: an agent that waits for a person has no next turn by itself."""
+    if paused:
+        return "Kept: no turn begins while the ticket is paused. The agent reads it at its first turn after you resume."
+    return _HEARD_AT.get(phase, "Passed on: the agent reads it at its next turn.")
 
 
 def details(status: TicketStatus) -> str:
@@ -56,7 +75,7 @@ def _offer(status: TicketStatus) -> str:
     offers = _OFFERS.get(status.phase, ())
     rows = "\n".join(f"| `{action}` | {ACTIONS[action]} |" for action in offers)
     table = f"| send this signal | what it does |\n|---|---|\n{rows}" if rows else ""
-    subject = f"What waits has the hash `{status.subject}`." if status.subject else ""
+    subject = f"What waits has the hash `{short(status.subject)}`." if status.subject else ""
     return "\n\n".join(part for part in (f"{status.waiting_for}.", subject, table) if part)
 
 
@@ -112,5 +131,5 @@ def gate_hint(identifier: str, subject: str) -> str:
     """How to decide, for people who read it on the ticket."""
     return (
         f"Approve with `pawl approve {identifier}`, or send the signal `approve` in the Temporal UI. "
-        f"An approval that names `{subject}` is refused when something else is waiting by then."
+        f"An approval that names `{short(subject)}` is refused when something else is waiting by then."
     )

@@ -1,0 +1,45 @@
+"""The sentences people read: they promise no more than will happen."""
+
+import pytest
+
+from workflows.domain.order import TicketStatus
+from workflows.domain.ticket import Phase
+from workflows.domain.words import details, gate_hint, steering_answer, waiting_for
+
+HEAD = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.mark.parametrize(
+    ("phase", "paused", "words"),
+    [
+        (Phase.BUILDING, False, "at its next turn"),
+        (Phase.BUILDING, True, "after you resume"),
+        (Phase.TODO, False, "first agent"),
+        (Phase.PLAN_GATE, False, "no agent works while the plan waits"),
+        (Phase.MERGE_GATE, False, "after an approval nobody does"),
+        (Phase.QUESTION, False, "waits for your answer"),
+        (Phase.BUDGET_GATE, False, "after a top-up"),
+        (Phase.BLOCKED, False, "until you resume"),
+    ],
+)
+def test_who_steers_learns_when_it_is_heard(phase: Phase, paused: bool, words: str) -> None:
+    assert words in steering_answer(phase, paused)
+
+
+def test_no_waiting_phase_promises_a_next_turn() -> None:
+    waiting = [phase for phase in Phase if phase.waits_for_a_person]
+    assert all(steering_answer(phase).startswith("Kept: ") for phase in waiting)
+
+
+def test_people_read_the_short_form_of_a_hash() -> None:
+    waits = TicketStatus(
+        identifier="ENG-1",
+        title="",
+        account="a",
+        phase=Phase.MERGE_GATE,
+        waiting_for=waiting_for(Phase.MERGE_GATE),
+        subject=HEAD,
+    )
+    for page in (gate_hint("ENG-1", HEAD), details(waits)):
+        assert f"`{HEAD[:12]}`" in page
+        assert HEAD not in page
