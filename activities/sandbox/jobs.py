@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from activities.sandbox.refusals import explain
@@ -67,7 +68,8 @@ def kill(folder: Path) -> None:
     control = _control(folder)
     if control is None:
         return
-    os.write(control, b"k")
+    with suppress(BrokenPipeError):  # it ended between the look and the word
+        os.write(control, b"k")
     os.close(control)
     deadline = time.monotonic() + _KILL_SECONDS
     while not has_ended(folder):
