@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.pages import BadPage, FrontMatter, Page
-from workflows.domain.policy import Policy
+from workflows.domain.policy import PROVIDERS, Models, Policy
 
 NAME = "WORKFLOW.md"
 _OURS = "pawl"
@@ -51,6 +51,7 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
         problems.append(_Problem((_OURS,), _PLAIN_WORDS["model_type"]))
     problems += _unknown_keys(Policy, settings, (_OURS,))
     problems += _repeated_checks(settings.get("checks"))
+    problems += _unknown_models(settings.get("models"))
     try:
         policy = Policy.model_validate({key: value for key, value in settings.items() if key not in _NOT_SETTABLE})
     except ValidationError as error:
@@ -123,6 +124,19 @@ def _repeated_checks(checks: object) -> Iterator[_Problem]:
         if isinstance(name, str) and name in seen:
             yield _Problem((_OURS, "checks", number, "name"), f"Another check is named {name}. Give it its own name.")
         seen.add(name if isinstance(name, str) else None)
+
+
+def _unknown_models(models: object) -> Iterator[_Problem]:
+    """Names without a provider we know. Whether the provider has such a model, only the gateway can tell."""
+    given = cast("dict[str, object]", models) if isinstance(models, dict) else {}
+    for role in Models.model_fields:
+        name = given.get(role, "")
+        if not isinstance(name, str) or not name:
+            continue
+        provider, _, model = name.partition(":")
+        if provider not in PROVIDERS or not model.strip():
+            meant = f"Write provider:model, with a provider of {', '.join(PROVIDERS)}."
+            yield _Problem((_OURS, "models", role), f"{name[:60]!r} names no model. {meant}")
 
 
 def _in_plain_words(detail: ErrorDetails) -> str:

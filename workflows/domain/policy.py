@@ -17,6 +17,10 @@ class SandboxLimits(Record):
     """Wall time of one command, unless the call asks for less."""
 
 
+PROVIDERS = ("anthropic", "openai", "tape")
+"""What stands before the colon of a model's name."""
+
+
 class Models(Record):
     """Model per role, as `provider:model`. A role that is not named uses the ticket's model."""
 

@@ -95,6 +95,17 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
                 "line 7, key pawl.modles: There is no such key. Did you mean models?",
             ],
         ),
+        (
+            "pawl:\n  budget: {usd: x}\n  models:\n    builder: claude-sonnet-4-6\n    fixer: 'openai:'\n"
+            "    planner: 5\n    reviewer: mistral:large",
+            [
+                "line 3, key pawl.budget.usd: ",
+                "line 5, key pawl.models.builder: 'claude-sonnet-4-6' names no model. Write provider:model, with a",
+                "line 6, key pawl.models.fixer: 'openai:' names no model.",
+                "line 7, key pawl.models.planner: Input should be a valid string",
+                "line 8, key pawl.models.reviewer: 'mistral:large' names no model.",
+            ],
+        ),
         ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
         ("- a", ["line 2: The front matter must be `key: value` lines."]),
         ("a: 1\npawl: {b: [", ["line 4: This is not YAML"]),

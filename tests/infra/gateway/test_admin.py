@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from infra.gateway.player import TAPE
+from infra.gateway.providers import providers
+from infra.gateway.settings import GatewaySettings
 from tests.fakes.gateway import CLAUDE, Gateway, running_gateway
 from tests.fakes.provider import FakeProvider
+from workflows.domain.policy import PROVIDERS
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic x", "Bearer"])
@@ -44,6 +48,10 @@ async def test_a_model_that_cannot_be_used_is_refused_before_anything_is_spent(
     assert refused.json()["type"] == kind
     assert says in refused.json()["message"]
     assert (await gateway.admin("GET", "/v1/accounts/t1/bill")).status_code == 404
+
+
+def test_a_policy_may_name_the_providers_the_gateway_knows() -> None:
+    assert {*providers(GatewaySettings()), TAPE} == set(PROVIDERS)
 
 
 async def test_a_missing_key_is_named(tmp_path: Any, provider: FakeProvider) -> None:
