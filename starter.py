@@ -38,6 +38,7 @@ class Verb(click.Command):
 
 
 _MOST_DOLLARS = 1_000_000
+_MOST_TOKENS = 10**12
 
 
 class Dollars(click.ParamType[Decimal]):
@@ -182,7 +183,7 @@ _ACTIONS = {
     Action.STEER: "Tell the agent something; it reads it at its next turn.",
     Action.PAUSE: "Start nothing new until resumed.",
     Action.RESUME: "Go on after a pause, or try a blocked step again.",
-    Action.TOP_UP: "Raise the ticket's dollar ceiling.",
+    Action.TOP_UP: "Raise the ticket's ceiling, in dollars or in tokens.",
     Action.TAKE_OVER: "Do it yourself: the agent stops, its work stays.",
     Action.ABORT: "Stop and undo: the work is kept, the pull request closed, the card put back.",
 }
@@ -195,9 +196,9 @@ def _add_action(action: Action, words: str) -> None:
     def body(console: Console, ticket: str, dry_run: bool, **typed: Any) -> None:
         from infra.commands import tickets
 
-        decision = Decision(
-            note=typed["note"], by=typed["by"], of=typed.get("of", ""), usd=typed.get("usd"), id=typed.get("id", "")
-        )
+        if action is Action.TOP_UP and typed["usd"] is None and typed["tokens"] is None:
+            raise click.UsageError("Say by how much: --usd, --tokens or both.", click.get_current_context())
+        decision = Decision(**typed)
         asyncio.run(tickets.decide(console, _settings(), ticket, action, decision, dry_run=dry_run))
 
     params: list[click.Parameter] = [
@@ -209,7 +210,9 @@ def _add_action(action: Action, words: str) -> None:
     if action is Action.APPROVE:
         params.append(click.Option(["--of"], default="", metavar="HASH", help="Refuse when something else waits now."))
     if action is Action.TOP_UP:
-        params.append(click.Option(["--usd"], type=Dollars(), required=True, help="By how many dollars it rises."))
+        params.append(click.Option(["--usd"], type=Dollars(), help="By how many dollars it rises."))
+        count = click.IntRange(1, _MOST_TOKENS)
+        params.append(click.Option(["--tokens"], type=count, metavar="COUNT", help="By how many tokens it rises."))
     if action is Action.STEER:
         params.append(click.Option(["--id"], default="", help="Makes a repetition count once."))
     cli.add_command(Verb(action.value, params=params, callback=click.pass_obj(body), help=words))

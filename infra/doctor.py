@@ -18,6 +18,7 @@ from infra.settings import Settings
 from infra.stack import ROOT, Part, absolute, environment, server_is_elsewhere
 from workflows import names
 from workflows.domain.model import Record
+from workflows.domain.words import counted
 
 _NEEDED_DISK_MB = 1_000
 _UP = "Start everything with `pawl up`."
@@ -119,7 +120,7 @@ def _board(settings: Settings) -> Finding:
     if listing.unreadable:
         what = "; ".join(str(error) for error in listing.unreadable[:3])
         return Finding(check="board", health=Health.NOTE, what=what, fix="Mend these cards; the others work.")
-    return Finding(check="board", health=Health.OK, what=f"{len(listing.tickets)} cards in {folder}")
+    return Finding(check="board", health=Health.OK, what=f"{counted(len(listing.tickets), 'card')} in {folder}")
 
 
 def _disk(settings: Settings) -> Finding:

@@ -7,7 +7,7 @@ import httpx
 from infra.exits import Misused, NoAccess, NotFound, OutOfReach
 from infra.secrets import gateway_secret
 from infra.settings import Settings
-from workflows.domain.budget import Bill
+from workflows.domain.budget import Bill, Spend
 
 _SECONDS = 10.0
 
@@ -23,6 +23,15 @@ async def bill(settings: Settings, account: str) -> Bill | None:
         return Bill.model_validate(await _ask(settings, "GET", f"/v1/accounts/{account}/bill"))
     except NotFound:
         return None
+
+
+async def spend_by_session(settings: Settings, account: str) -> dict[str, Spend]:
+    """The same session by session; only those that have bought something."""
+    try:
+        said = await _ask(settings, "GET", f"/v1/accounts/{account}/sessions")
+    except NotFound:
+        return {}
+    return {session: Spend.model_validate(spend) for session, spend in cast("dict[str, Any]", said).items()}
 
 
 async def is_healthy(settings: Settings) -> bool:

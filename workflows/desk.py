@@ -11,7 +11,7 @@ from workflows.domain.decision import Action, Decision, Desk, refusal, short, un
 from workflows.domain.events import meaning_of_move
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
-from workflows.domain.words import ACTIONS, details, steering_answer, waiting_for
+from workflows.domain.words import ACTIONS, counted, details, steering_answer, waiting_for
 
 Said = Any
 """What the UI can send is any JSON: a narrower type would have the SDK drop what does not fit, without a word."""
@@ -29,7 +29,7 @@ class Ended(Exception):
 
 def _amounts(decision: Decision) -> list[str]:
     dollars = [f"${decision.usd}"] if decision.usd else []
-    return [*dollars, f"{decision.tokens:,} tokens"] if decision.tokens else dollars
+    return [*dollars, counted(decision.tokens, "token")] if decision.tokens else dollars
 
 
 # The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.

@@ -1,7 +1,7 @@
 """The commands about tickets: list, show, and every human action."""
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from pydantic import Field
@@ -24,14 +24,15 @@ from infra.client import (
 )
 from infra.console import Console, harmless, safe
 from infra.exits import Misused, NotFound, OutOfReach, PawlError, Refused
-from infra.gateway_client import bill
+from infra.gateway_client import bill, spend_by_session
 from infra.settings import Settings
 from infra.temporal import connect
-from workflows.domain.budget import Bill
+from workflows.domain.budget import TOKENS_OUT, Bill, Spend
 from workflows.domain.decision import MOST_WORDS, Action, Decision, Desk, misnamed, refusal, short
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
+from workflows.domain.words import counted
 
 _COMMANDS: dict[Phase, tuple[str, ...]] = {
     Phase.PLAN_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
@@ -41,6 +42,7 @@ _COMMANDS: dict[Phase, tuple[str, ...]] = {
     Phase.BLOCKED: ("resume {id}", "abort {id}"),
 }
 """What a person can type while the ticket waits."""
+_TOKENS_OUT = ("top-up {id} --tokens 100000", "abort {id}")
 _DONE = {Phase.DONE: "green", Phase.GAVE_UP: "red", Phase.DECLINED: "red", Phase.CANCELLED: "red"}
 
 
@@ -51,6 +53,8 @@ class Story(Record):
     status: TicketStatus | None = None
     outcome: TicketOutcome | None = None
     bill: Bill | None = None
+    sessions: dict[str, Spend] = Field(default={})
+    """What each session has used so far, as the gateway counts it."""
     trouble: tuple[str, ...] = ()
     """Steps that fail and are tried again just now."""
     missing: tuple[str, ...] = Field(default=())
@@ -87,7 +91,7 @@ async def show(console: Console, settings: Settings, name: str) -> None:
         _show_card(console, settings, name)
         return
     story = await _story(client, settings, workflow_id)
-    console.result(story, lambda terminal: _tell(terminal, story))
+    console.result(story, lambda terminal: tell(terminal, story))
 
 
 async def decide(
@@ -117,23 +121,33 @@ async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
     line = await ticket_line(client, workflow_id)
     status, outcome, costs = None, await ticket_outcome(client, workflow_id), None
     trouble = await steps_in_trouble(client, workflow_id)
+    sessions: dict[str, Spend] = {}
     missing: list[str] = []
     try:
         status = await ticket_status(client, workflow_id)
         costs = await bill(settings, status.account)
+        sessions = await spend_by_session(settings, status.account)
     except (OutOfReach, PawlError) as error:
         missing.append(f"{error.cause} {error.next_step}".strip())
-    return Story(ticket=line, status=status, outcome=outcome, bill=costs, trouble=trouble, missing=tuple(missing))
+    return Story(
+        ticket=line,
+        status=status,
+        outcome=outcome,
+        bill=costs,
+        sessions=sessions,
+        trouble=trouble,
+        missing=tuple(missing),
+    )
 
 
-def _tell(terminal: Terminal, story: Story) -> None:
+def tell(terminal: Terminal, story: Story) -> None:
     line, status = story.ticket, story.status
     style = _DONE.get(status.phase, "bold yellow" if line.needs_person else "cyan") if status else "cyan"
     terminal.print(f"[bold]{safe(line.identifier)}[/] {safe(line.title)}  [{style}]{safe(line.phase)}[/]")
     if story.outcome is not None:
         terminal.print(safe(story.outcome.summary))
     if status is not None:
-        _tell_status(terminal, status)
+        _tell_status(terminal, status, story.sessions)
     costs = story.bill or (story.outcome.bill if story.outcome else None)
     if costs is not None:
         terminal.print(f"\n{_costs(costs)}")
@@ -141,10 +155,11 @@ def _tell(terminal: Terminal, story: Story) -> None:
         terminal.print(f"\n[yellow]{safe(words)}[/]")
 
 
-def _tell_status(terminal: Terminal, status: TicketStatus) -> None:
+def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, Spend]) -> None:
     if status.waiting_for:
         terminal.print(f"\n[bold yellow]{safe(status.waiting_for)}[/]")
-        for command in _COMMANDS.get(status.phase, ()):
+        tokens_are_out = status.phase is Phase.BUDGET_GATE and TOKENS_OUT in status.waiting_for
+        for command in _TOKENS_OUT if tokens_are_out else _COMMANDS.get(status.phase, ()):
             terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
     if status.phase is Phase.PLAN_GATE and status.plan:
         terminal.print()
@@ -154,32 +169,30 @@ def _tell_status(terminal: Terminal, status: TicketStatus) -> None:
         places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
     terminal.print(safe("\n" + ", ".join(place for place in places if place)))
     if status.sessions:
-        terminal.print(_sessions(status))
+        terminal.print(_sessions(status, spent))
     for sentence in status.story:
         terminal.print(f"  {safe(sentence)}")
 
 
-def _sessions(status: TicketStatus) -> Table:
+def _sessions(status: TicketStatus, spent: Mapping[str, Spend]) -> Table:
+    """Dollars that were paid, and beside them, where a tape plays, what its answers cost when they were recorded."""
+    spends = [spent.get(session.session, session.spend) for session in status.sessions]
+    taped = any(spend.recorded_usd for spend in spends)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Session", "Turns", "Tokens", "Cost", "Ended"):
-        table.add_column(heading, justify="right" if heading in ("Turns", "Tokens", "Cost") else "left")
-    for session in status.sessions:
-        spend = session.spend
-        table.add_row(
-            safe(session.session),
-            str(spend.turns),
-            f"{spend.tokens:,}",
-            _dollars(spend.usd or spend.recorded_usd),
-            safe(session.ended or "running"),
-        )
+    for heading in ("Session", "Turns", "Tokens", "Spent", *(("On the tape",) if taped else ()), "Ended"):
+        table.add_column(heading, justify="left" if heading in ("Session", "Ended") else "right")
+    for session, spend in zip(status.sessions, spends, strict=True):
+        tape = (_dollars(spend.recorded_usd),) if taped else ()
+        used = (str(spend.turns), f"{spend.tokens:,}", _dollars(spend.usd), *tape)
+        table.add_row(safe(session.session), *used, safe(session.ended or "running"))
     return table
 
 
 def _costs(costs: Bill) -> str:
     spend = costs.spend
     parts = [
-        f"{spend.turns} turn{'' if spend.turns == 1 else 's'}",
-        f"{spend.tokens:,} tokens",
+        counted(spend.turns, "turn"),
+        counted(spend.tokens, "token"),
         f"{_dollars(spend.usd)} spent",
     ]
     if spend.recorded_usd:

@@ -135,14 +135,7 @@ class Accounts:
 
     def bill(self, account: str) -> Bill:
         """What the account has cost so far. Raises UnknownAccount."""
-        names = ("session", "seq", "digest", "state", "usd", "recorded_usd", "input_tokens", "cached_tokens")
-        columns = [CALLS.c[name] for name in (*names, "output_tokens")]
-        paid = sa.select(*columns).where(CALLS.c.account == account, CALLS.c.state.in_(_PAID))
-        with self._reading.connect() as connection:
-            row = _account(connection, account)
-            if row is None:
-                raise UnknownAccount(account)
-            attempts = connection.execute(paid).mappings().all()
+        row, attempts = self._paid(account)
         bought = Counter((attempt["session"], attempt["seq"], attempt["digest"]) for attempt in attempts)
         return Bill(
             spend=_spend(attempts),
@@ -152,6 +145,24 @@ class Accounts:
             tokens_ceiling=row["tokens_ceiling"],
             reserved_usd=Decimal(row["usd_reserved"]),
         )
+
+    def spend_by_session(self, account: str) -> dict[str, Spend]:
+        """The same, session by session. Raises UnknownAccount."""
+        _, attempts = self._paid(account)
+        sessions: dict[str, list[sa.RowMapping]] = {}
+        for attempt in attempts:
+            sessions.setdefault(attempt["session"], []).append(attempt)
+        return {session: _spend(own) for session, own in sessions.items()}
+
+    def _paid(self, account: str) -> tuple[sa.RowMapping, Sequence[sa.RowMapping]]:
+        names = ("session", "seq", "digest", "state", "usd", "recorded_usd", "input_tokens", "cached_tokens")
+        columns = [CALLS.c[name] for name in (*names, "output_tokens")]
+        paid = sa.select(*columns).where(CALLS.c.account == account, CALLS.c.state.in_(_PAID)).order_by(CALLS.c.id)
+        with self._reading.connect() as connection:
+            row = _account(connection, account)
+            if row is None:
+                raise UnknownAccount(account)
+            return row, connection.execute(paid).mappings().all()
 
 
 def _spend(attempts: Sequence[sa.RowMapping]) -> Spend:

@@ -69,6 +69,7 @@ class Admin:
         account, run = "/v1/accounts/{account:path}", "/v1/runs/{session:path}"
         table: list[tuple[str, str, _Handler]] = [
             ("GET", f"{account}/bill", self._bill),
+            ("GET", f"{account}/sessions", self._sessions),
             ("GET", f"{account}/calls", self._account_calls),
             ("PUT", account, self._open_account),
             ("PATCH", account, self._top_up),
@@ -122,6 +123,10 @@ class Admin:
     async def _bill(self, request: Request) -> Response:
         bill = await asyncio.to_thread(self._accounts.bill, request.path_params["account"])
         return JSONResponse(bill.model_dump(mode="json"))
+
+    async def _sessions(self, request: Request) -> Response:
+        spent = await asyncio.to_thread(self._accounts.spend_by_session, request.path_params["account"])
+        return JSONResponse({session: spend.model_dump(mode="json") for session, spend in spent.items()})
 
     async def _account_calls(self, request: Request) -> Response:
         return await self._receipts(account=request.path_params["account"])

@@ -8,7 +8,7 @@ from typing import Any
 from infra.gateway.prices import PriceList
 from infra.gateway.refusals import Kind, Refused
 from infra.gateway.wire import Call, Flavour, as_list, as_object
-from workflows.domain.budget import fits, input_token_bound
+from workflows.domain.budget import TOKENS_OUT, fits, input_token_bound
 from workflows.domain.model import Record
 
 _HIDDEN_TOKENS = 1_000
@@ -105,7 +105,7 @@ def refuse_overspending(purse: Purse, worst: WorstCase) -> None:
     ):
         raise Refused(
             Kind.MONEY_OUT,
-            f"The tokens are used up: this call may use up to {worst.tokens:,} tokens, and of the "
+            f"{TOKENS_OUT}: this call may use up to {worst.tokens:,} tokens, and of the "
             f"{purse.tokens_ceiling:,} of {purse.name}, {purse.tokens_spent:,} are spent and "
             f"{purse.tokens_reserved:,} are reserved by calls in flight. The call was not sent. "
             "Raise the ceiling to go on.",

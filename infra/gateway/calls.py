@@ -22,6 +22,7 @@ from infra.gateway.tables import Answer, Outcome, Run, State
 from infra.gateway.upstream import Landing, Upstream
 from infra.gateway.wire import Call
 from infra.gateway.writer import Writer
+from workflows.domain.words import counted
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("pawl.gateway")
@@ -66,7 +67,8 @@ class Calls:
         while self._tasks and (left := deadline - time.monotonic()) > 0:
             await asyncio.wait(self._tasks, timeout=left)
         if self._flights:
-            _LOG.warning("Ended with %d calls in flight; the next start charges their worst case.", len(self._flights))
+            left = counted(len(self._flights), "call")
+            _LOG.warning("Ended with %s in flight; the next start charges the worst case.", left)
 
     async def beat(self) -> None:
         """While calls are in flight, let other gateways on the same database know that this one lives."""

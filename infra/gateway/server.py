@@ -30,6 +30,7 @@ from infra.gateway.writer import Writer
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.storage import Objects, open_engine
+from workflows.domain.words import counted
 
 _LOG = logging.getLogger("pawl.gateway")
 
@@ -42,7 +43,7 @@ def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
     with engine.begin() as connection:
         lost = ledger.recover(connection)
     if lost:
-        _LOG.warning("%d calls were in flight when the gateway died; each is charged at its worst case.", lost)
+        _LOG.warning("In flight when the gateway died: %s, charged at the worst case.", counted(lost, "call"))
     prices = PriceList(own.prices)
     meter, tapes, vendors = Meter(prices), Tapes(objects, prices), providers(own)
     http = _client(own)

@@ -4,7 +4,7 @@ import pytest
 
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
-from workflows.domain.words import details, gate_hint, steering_answer, waiting_for
+from workflows.domain.words import counted, details, gate_hint, steering_answer, waiting_for
 
 HEAD = "0123456789abcdef" * 2 + "01234567"
 
@@ -29,6 +29,11 @@ def test_who_steers_learns_when_it_is_heard(phase: Phase, paused: bool, words: s
 def test_no_waiting_phase_promises_a_next_turn() -> None:
     waiting = [phase for phase in Phase if phase.waits_for_a_person]
     assert all(steering_answer(phase).startswith("Kept: ") for phase in waiting)
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 turns"), (1, "1 turn"), (2, "2 turns"), (1_000, "1,000 turns")])
+def test_one_is_not_many(number: int, said: str) -> None:
+    assert counted(number, "turn") == said
 
 
 def test_people_read_the_short_form_of_a_hash() -> None:

@@ -71,6 +71,8 @@ def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: 
         (["top-up", "ENG-1", "--usd", "x"], "dollars above 0"),
         (["top-up", "ENG-1", "--usd", "-1"], "dollars above 0"),
         (["top-up", "ENG-1", "--usd", "1e400"], "more than 1,000,000 dollars"),
+        (["top-up", "ENG-1"], "--usd, --tokens or both"),
+        (["top-up", "ENG-1", "--tokens", "0"], "--tokens"),
         (["events", "x", "--from", "-1"], "--from"),
         (["steer", "ENG-1", "x" * 10_001], "note cannot be used"),
         (["approve", "ENG-1", "--of", "a"], "at least the first 7 digits"),

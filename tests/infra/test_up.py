@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -129,7 +130,7 @@ def test_a_ticket_goes_from_a_file_to_a_merge_by_command_line(up: Up, tmp_path: 
     seen = pawl_in_terminal(up.home, "show", "GREET-1", TERM="dumb")
     assert f"pawl approve GREET-1 --of {subject}" in seen.out
 
-    stale = up.pawl("approve", "GREET-1", "--of", "0000")
+    stale = up.pawl("approve", "GREET-1", "--of", "0000000")
     assert (stale.code, "Stale approval" in stale.error["message"]) == (Exit.REFUSED, True)
     assert up.pawl("answer", "GREET-1", "yes", "--dry-run").code == Exit.REFUSED
     assert "Would be accepted" in up.pawl("approve", "GREET-1", "--dry-run").json["answer"]
@@ -142,6 +143,10 @@ def test_a_ticket_goes_from_a_file_to_a_merge_by_command_line(up: Up, tmp_path: 
     assert done["outcome"]["pull_request"]["merged_sha"]
     assert done["bill"]["calls_bought_twice"] == 0
     assert done["bill"]["spend"]["turns"] == 4
+    assert sorted(spend["turns"] for spend in done["sessions"].values()) == [1, 1, 2]
+    seen = pawl_in_terminal(up.home, "show", "GREET-1", TERM="dumb")
+    assert re.search(r"Session +Turns +Tokens +Spent +On the tape +Ended", seen.out)
+    assert re.search(r"reviewer1 +1 +18 +\$0\.00 +\$0\.0002 +submitted", seen.out)
     over = up.pawl("abort", "GREET-1")
     assert (over.code, "has ended" in over.error["message"]) == (Exit.REFUSED, True)
 

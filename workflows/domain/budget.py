@@ -6,6 +6,9 @@ from pydantic import Field
 
 from workflows.domain.model import Record
 
+TOKENS_OUT = "The tokens are used up"
+"""How the gateway begins to say that a ceiling in tokens stopped a call: people are then told to top up in tokens."""
+
 
 class Budget(Record):
     """The ceilings of one ticket. A missing dollar or token ceiling means that none is in force."""

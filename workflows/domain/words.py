@@ -48,6 +48,11 @@ _HEARD_AT: dict[Phase, str] = {
 }
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 turn`, `2 turns`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def waiting_for(phase: Phase, reason: str = "") -> str:
     """What a person is asked for, as one sentence; empty when nobody is needed."""
     ask = _ASKS.get(phase, "")
@@ -80,7 +85,11 @@ def _offer(status: TicketStatus) -> str:
 
 
 def _figures(status: TicketStatus) -> str:
-    figures = [f"{status.spend.turns} turns", f"{status.spend.tokens} tokens", f"${status.spend.usd:.2f}"]
+    figures = [
+        counted(status.spend.turns, "turn"),
+        counted(status.spend.tokens, "token"),
+        f"${status.spend.usd:.2f} spent",
+    ]
     if status.pull_request:
         figures.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
     return ", ".join(figures)
@@ -94,7 +103,7 @@ def summary(outcome: TicketOutcome) -> str:
         cost += f" (the tape's answers are worth ${bill.spend.recorded_usd:.2f})"
     lines = [
         f"**{outcome.phase}.** {outcome.summary}",
-        f"{bill.spend.turns} turns, {bill.spend.tokens} tokens, {cost}; "
+        f"{counted(bill.spend.turns, 'turn')}, {counted(bill.spend.tokens, 'token')}, {cost}; "
         f"model calls bought twice: {bill.calls_bought_twice}; strikes: {outcome.strikes}.",
     ]
     if outcome.plan_hash:

@@ -137,6 +137,19 @@ async def test_names_may_hold_what_trackers_put_in_ids(gateway: Gateway) -> None
     assert (await gateway.ask(token)).status_code == 403
 
 
+async def test_an_account_is_told_session_by_session(gateway: Gateway) -> None:
+    for session, calls in (("t1.builder1", 1), ("t1.builder2", 2)):
+        token = await gateway.open(session)
+        for seq in range(1, calls + 1):
+            await gateway.ask(token, seq)
+    told = (await gateway.admin("GET", "/v1/accounts/t1/sessions")).json()
+    assert {session: (spend["turns"], spend["usd"]) for session, spend in told.items()} == {
+        "t1.builder1": (1, "0.0006"),
+        "t1.builder2": (2, "0.0012"),
+    }
+    assert (await gateway.admin("GET", "/v1/accounts/t9/sessions")).status_code == 404
+
+
 async def test_an_accounts_receipts_are_those_of_all_its_sessions(gateway: Gateway) -> None:
     for session in ("t1.builder1", "t1.builder2"):
         await gateway.ask(await gateway.open(session))

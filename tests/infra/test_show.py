@@ -1,0 +1,86 @@
+"""`pawl show` for people: what was paid, what a tape was worth, and what can be typed now."""
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from rich.console import Console as Terminal
+
+from infra.client import TicketLine
+from infra.commands.tickets import Story, tell
+from workflows.domain.budget import TOKENS_OUT, Spend
+from workflows.domain.order import SessionLine, TicketStatus
+from workflows.domain.session import Role
+from workflows.domain.ticket import Phase
+from workflows.domain.words import waiting_for
+
+LINE = TicketLine(
+    identifier="ENG-1",
+    title="A ticket",
+    workflow_id="ticket:board:ENG-1",
+    run_id="r",
+    phase="Building",
+    repository="/r",
+    usd=0.0,
+    needs_person=False,
+    started=datetime(2026, 1, 1, tzinfo=UTC),
+    ended=None,
+)
+COUNTED = Spend(turns=1, input_tokens=900, output_tokens=100)
+
+
+def told(status: TicketStatus, **sessions: Spend) -> str:
+    terminal = Terminal(file=io.StringIO(), width=200)
+    story = Story(ticket=LINE, status=status, sessions={f"a.{role}1": spend for role, spend in sessions.items()})
+    with terminal.capture() as shown:
+        tell(terminal, story)
+    return shown.get()
+
+
+def ticket(phase: Phase = Phase.BUILDING, reason: str = "", subject: str = "") -> TicketStatus:
+    lines = tuple(
+        SessionLine(session=f"a.{role}1", role=role, part=1, spend=COUNTED) for role in (Role.PLANNER, Role.BUILDER)
+    )
+    return TicketStatus(
+        identifier="ENG-1",
+        title="A ticket",
+        account="a",
+        phase=phase,
+        waiting_for=waiting_for(phase, reason),
+        subject=subject,
+        sessions=lines,
+    )
+
+
+def test_what_a_tape_was_worth_is_not_what_was_spent() -> None:
+    shown = told(ticket(), planner=COUNTED.model_copy(update={"recorded_usd": Decimal("0.0123")}), builder=COUNTED)
+    rows = [line.split() for line in shown.splitlines() if line.startswith(("Session", "a."))]
+    assert rows == [
+        ["Session", "Turns", "Tokens", "Spent", "On", "the", "tape", "Ended"],
+        ["a.planner1", "1", "1,000", "$0.00", "$0.0123", "running"],
+        ["a.builder1", "1", "1,000", "$0.00", "$0.00", "running"],
+    ]
+
+
+def test_without_a_tape_only_what_was_spent_is_shown() -> None:
+    shown = told(ticket(), planner=COUNTED.model_copy(update={"usd": Decimal("0.5")}))
+    rows = [line.split() for line in shown.splitlines() if line.startswith(("Session", "a."))]
+    assert rows[0] == ["Session", "Turns", "Tokens", "Spent", "Ended"]
+    assert rows[1][3] == "$0.5000"
+    assert rows[2] == ["a.builder1", "1", "1,000", "$0.00", "running"], "as the session counted it"
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        (f"{TOKENS_OUT}: ...", "pawl top-up ENG-1 --tokens 100000"),
+        ("The money is used up: ...", "top-up ENG-1 --usd 5"),
+    ],
+)
+def test_the_ceiling_that_is_reached_is_the_one_to_raise(reason: str, command: str) -> None:
+    assert command in told(ticket(Phase.BUDGET_GATE, reason))
+
+
+def test_the_hash_to_approve_is_short() -> None:
+    assert f"--of {'c' * 12}\n" in told(ticket(Phase.MERGE_GATE, subject="c" * 40))
