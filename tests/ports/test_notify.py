@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from activities.notify.console import ConsoleNotify, line_of
 from workflows.domain.ticket import Phase
 from workflows.ports.notify import Note
@@ -28,6 +30,45 @@ async def test_a_restart_does_not_repeat_it(tmp_path: Path) -> None:
         out = io.StringIO()
         await ConsoleNotify(tmp_path / "said", out).post_note(note(key))
         assert bool(out.getvalue()) == (said != 1)
+
+
+async def test_what_was_not_said_is_not_remembered(tmp_path: Path) -> None:
+    """Killed between saying and remembering, it is said twice; the other order would lose it."""
+
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await ConsoleNotify(tmp_path / "said", Gone()).post_note(note())
+    out = io.StringIO()
+    await ConsoleNotify(tmp_path / "said", out).post_note(note())
+    assert out.getvalue().count("\n") == 1
+
+
+async def test_half_a_line_that_a_kill_left_is_no_key(tmp_path: Path) -> None:
+    said, out = tmp_path / "said", io.StringIO()
+    said.write_text("acc/done-3\nacc/done-1")
+    console = ConsoleNotify(said, out)
+    for key in ("acc/done-1", "acc/done-12", "acc/done-3"):
+        await console.post_note(note(key))
+    assert out.getvalue().count("\n") == 2
+    assert said.read_text().splitlines() == ["acc/done-3", "acc/done-1", "acc/done-12"]
+
+
+async def test_remembering_adds_a_line_and_writes_nothing_else(tmp_path: Path) -> None:
+    said, out = tmp_path / "said", io.StringIO()
+    console = ConsoleNotify(said, out)
+    await console.post_note(note("k0"))
+    before = said.stat().st_ino
+    for n in range(200):
+        await console.post_note(note(f"k{n}"))
+    assert said.read_text() == "".join(f"k{n}\n" for n in range(200))
+    assert said.stat().st_ino == before
+    assert said.stat().st_mode & 0o077 == 0
+    said.unlink()  # what an operator threw away is forgotten
+    await console.post_note(note("k0"))
+    assert out.getvalue().count("\n") == 201
 
 
 def test_a_line_holds_nothing_a_terminal_obeys() -> None:
