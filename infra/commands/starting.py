@@ -19,9 +19,10 @@ from infra.gateway_client import keep_tape
 from infra.pages import BadPage, FrontMatter, Page
 from infra.settings import Settings
 from infra.temporal import connect
+from workflows.domain.events import phase_of
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder, TicketStatus
-from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.ticket import Phase, Ticket, TicketRef
 
 _LOOK_SECONDS = 0.5
 _TITLE = 300
@@ -132,7 +133,12 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         raise NotFound(f"There is no file {path}.", "Name a Markdown file, or a card by its identifier.")
     if path.resolve().parent == folder.resolve():
         return _read(folder, path.stem)
-    title, body, labels = _page(path)
+    title, body, labels, status = _page(path)
+    if phase_of(status) is not Phase.TODO and not (folder / path.name).exists():
+        raise Refused(
+            f"{path} says status: {status}, and a new ticket begins in {Phase.TODO}.",
+            f"If it is to be worked on, write status: {Phase.TODO} or leave the line out.",
+        )
     try:
         if request.dry_run:
             return Ticket(
@@ -140,7 +146,7 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
                 identifier=path.stem,
                 title=title,
                 body=body,
-                status="Todo",
+                status=Phase.TODO,
                 labels=labels,
             )
         return board.create_ticket(folder, path.stem, title, body, labels=labels)
@@ -165,20 +171,20 @@ def _read(folder: Path, identifier: str) -> Ticket:
         raise Misused(str(error)) from error
 
 
-def _page(path: Path) -> tuple[str, str, tuple[str, ...]]:
-    """Title, text and labels of a Markdown file: the title from its front matter, else its first heading, else its
-    name."""
+def _page(path: Path) -> tuple[str, str, tuple[str, ...], str]:
+    """Title, text, labels and status of a Markdown file: the title from its front matter, else its first heading, else
+    its name; the status Todo when it names none."""
     try:
         page = Page.parse(path.read_bytes())
         labels = labels_of(page)
     except BadPage as error:
         raise Misused(f"{path}, line {error.line}: {error.cause}") from error
-    text = page.text.strip()
+    text, status = page.text.strip(), word(page.head.get("status")) or Phase.TODO
     if title := word(page.head.get("title")):
-        return title, text, labels
+        return title, text, labels, status
     first, _, rest = text.partition("\n")
     title, text = (first.lstrip("# ").strip(), rest.strip()) if first.startswith("#") else (path.stem, text)
-    return title, text, labels
+    return title, text, labels, status
 
 
 def _tape(request: RunRequest) -> Tape | None:

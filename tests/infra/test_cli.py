@@ -166,6 +166,20 @@ def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) 
     assert (refused.code, "line 3: The labels cannot be read" in refused.error["message"]) == (Exit.USAGE, True)
 
 
+@pytest.mark.parametrize("status", ["Done", "Someday", "merge gate"])
+def test_a_file_that_says_it_is_elsewhere_than_in_todo_starts_nothing(tmp_path: Path, status: str) -> None:
+    home, card = tmp_path / "home", tmp_path / "greet.md"
+    card.write_text(f"---\ntitle: A greeting\nstatus: {status}\n---\nPlease.\n")
+    run = ("run", str(card), "--repo", str(tmp_path), "--model", "openai:gpt-5")
+    for refused in (pawl(home, *run), pawl(home, *run, "--dry-run")):
+        assert refused.code == Exit.REFUSED
+        assert f"says status: {status}" in refused.error["message"]
+        assert "write status: Todo" in refused.error["next"]
+    assert not (home / "board").exists()
+    card.write_text("---\ntitle: A greeting\nstatus: to do\n---\nPlease.\n")
+    assert pawl(home, *run, "--dry-run").code == 0
+
+
 @pytest.mark.parametrize(
     ("repository", "code", "said"),
     [
