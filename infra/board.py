@@ -1,11 +1,10 @@
 """The local board: a folder with one Markdown file per ticket, which people and Pawl write in turns."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from infra import cards
+from infra.board_watch import watch
 from infra.cards import COMMENTS, ID, BadCard, BoardChange, Card, CardMissing
 from infra.files import locked, replace_file
 from infra.pages import FrontMatter, Page
@@ -115,36 +114,3 @@ def comment(folder: Path, ticket_id: str, key: str, text: str) -> Ticket:
             card.page.add_comment(COMMENTS, key, text)
 
     return cards.change(folder, ticket_id, say)
-
-
-async def watch(folder: Path, interval: float = 1.0) -> AsyncGenerator[BoardChange]:
-    """Yield every move since the last watcher stopped, then those to come, forever.
-
-    A move counts as told when the caller asks for the next one, so a watcher that dies repeats the last. The moves of
-    a card come in order and none is lost when Pawl moves the card on. For one watcher per board.
-    """
-    seen: dict[Path, _Stamp] = {}
-    while True:
-        for path, stamp in await asyncio.to_thread(_fresh, folder, seen):
-            for change in await asyncio.to_thread(cards.untold, folder, path.stem):
-                yield change
-                await asyncio.to_thread(cards.told, folder, change)
-            seen[path] = stamp
-        await asyncio.sleep(interval)
-
-
-_Stamp = tuple[int, int, int]
-
-
-def _fresh(folder: Path, seen: Mapping[Path, _Stamp]) -> list[tuple[Path, _Stamp]]:
-    """The cards whose file is not as it was seen. One look at the whole board: most of ten thousand are at rest."""
-    stamps = ((path, _stamp(path)) for path in cards.card_paths(folder))
-    return [(path, stamp) for path, stamp in stamps if stamp and stamp != seen.get(path)]
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

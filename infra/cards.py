@@ -193,8 +193,14 @@ def card_path(folder: Path, ticket_id: str) -> Path:
     return folder / f"{ticket_id}.md"
 
 
+def is_card(name: str) -> bool:
+    """Whether a file of this name is one: a README is not."""
+    stem, dot, _ = name.rpartition(".")
+    return name.endswith(".md") and bool(dot and ID.fullmatch(stem)) and stem.upper() != "README"
+
+
 def card_paths(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.md") if ID.fullmatch(p.stem) and p.stem.upper() != "README")
+    return sorted(path for path in folder.glob("*.md") if is_card(path.name))
 
 
 def _digest(data: bytes) -> str:

@@ -214,6 +214,27 @@ async def test_a_watcher_that_died_repeats_only_what_it_had_in_hand(tmp_path: Pa
     ]
 
 
+async def test_a_new_watcher_reads_nothing_of_a_card_at_rest(tmp_path: Path) -> None:
+    for number in (1, 2):
+        board.create_ticket(tmp_path, f"T-{number}", "At rest")
+    assert [change.id for change in await changes(tmp_path, 2)] == ["T-1", "T-2"]
+    remembered = tmp_path / ".pawl" / "T-1.json"
+    remembered.unlink()
+    assert [change.id for change in await changes(tmp_path, 1)] == ["T-2"], "what the last one had in hand"
+    assert not remembered.exists(), "the card at rest was not looked at"
+    put(tmp_path, CARD, "T-1.md")
+    assert [change.id for change in await changes(tmp_path, 2)] == ["T-1", "T-2"]
+
+
+async def test_what_a_watcher_keeps_may_be_lost_or_damaged(tmp_path: Path) -> None:
+    board.create_ticket(tmp_path, "T-1", "First")
+    board.create_ticket(tmp_path, "T-2", "Second")
+    await changes(tmp_path, 2)
+    (tmp_path / ".pawl" / ".watched").write_text('{"T-1.md": 7')
+    board.move(tmp_path, "T-1", Phase.PLANNING)
+    assert [change.id for change in await changes(tmp_path, 2)] == ["T-1", "T-2"]
+
+
 async def test_a_watcher_sees_a_new_card_and_a_mended_one(tmp_path: Path) -> None:
     put(tmp_path, "---\ntitle: x\n")
     watching = asyncio.create_task(changes(tmp_path, 2))
