@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from activities.context.workflow_file import read_workflow_file
 from infra import demo
 from infra.demo.project import PACKAGES_INSIDE, Project, prepare
 from infra.gateway.tape import read_tape
-from workflows.domain.plan import PlanDraft
+from workflows.domain.plan import Plan, PlanDraft
 from workflows.domain.review import Review, Severity
 from workflows.domain.session import WorkDone
 
@@ -198,9 +199,20 @@ def test_every_session_ends_in_a_submission_its_role_may_make(role: str, part: i
         assert used <= {"view", "search", "submit"}
 
 
+def test_the_tape_has_a_plan_for_every_revision_the_budget_allows() -> None:
+    policy = read_workflow_file(TAPE.with_name("WORKFLOW.md").read_bytes()).policy
+    revisions = [part for role, part in STAGES if role == "planner"]
+    assert revisions == list(range(1, policy.budget.plan_revisions + 1)) == [1, 2, 3]
+    plans = [Plan(revision=part, draft=PlanDraft(**submission("planner", part))) for part in revisions]
+    assert len({plan.markdown().partition("\n")[2] for plan in plans}) == len(plans), (
+        "each revision can be told from the one before"
+    )
+
+
 def test_tape_says_what_it_is() -> None:
     tape = read_tape(TAPE.read_bytes())
     assert tape.manifest.kind == "scripted"
     assert len(tape.answers) == len(LINES)
     assert all(line["usage"]["output_tokens"] > 0 for line in LINES)
-    assert "scripted" in submission("planner", 2)["summary"].lower()
+    for revision in (2, 3):
+        assert "scripted" in submission("planner", revision)["summary"].lower()
