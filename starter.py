@@ -1,6 +1,7 @@
 """The `pawl` command line: parsing only. What the commands do is in `infra/commands`."""
 
 import asyncio
+import os
 import signal
 import sys
 from decimal import Decimal, InvalidOperation
@@ -261,6 +262,7 @@ def worker() -> None:
 
 def main() -> NoReturn:
     """Leave without the interpreter's shutdown, in which the Temporal SDK's threads may abort."""
+    os.umask(0o077)  # whatever a command makes holds people's tickets and code
     if sys.stdin.isatty():  # a script may have started us deaf to Ctrl-C, and a person still presses it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     exit_now(run_cli(cli, sys.argv[1:]))

@@ -1,6 +1,7 @@
 """The composition root: settings -> adapters -> a worker. The only place that knows everyone."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -120,6 +121,7 @@ async def check_sandbox(settings: Settings) -> int:
 
 def main() -> int:
     wait_until_needed()
+    os.umask(0o077)  # journal, clones and objects hold people's tickets and code
     settings = Settings()
     telemetry.log_to_stderr()
     tracing = telemetry.set_up("pawl-worker")

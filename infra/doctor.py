@@ -1,7 +1,9 @@
 """`pawl doctor`: everything Pawl needs, looked at one by one, each with the exact fix."""
 
 import os
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from enum import StrEnum
@@ -49,7 +51,7 @@ class _Tried(Record):
 async def doctor(console: Console, settings: Settings) -> None:
     """Look at everything, tell all of it. Ends as a failure when something is broken."""
     settings = absolute(home.located(settings))
-    findings = [check(settings) for check in (_python, _git, _sandbox, _temporal_program, _board, _disk)]
+    findings = [check(settings) for check in (_python, _git, home_privacy, _sandbox, _temporal_program, _board, _disk)]
     findings += await _server_and_worker(settings)
     findings.append(await _gateway(settings))
     findings.append(_model(settings))
@@ -78,6 +80,20 @@ def _git(_: Settings) -> Finding:
     if said is None:
         return Finding(check="git", health=Health.BROKEN, what="not found", fix="sudo apt-get install -y git")
     return Finding(check="git", health=Health.OK, what=said)
+
+
+def home_privacy(settings: Settings) -> Finding:
+    """Plans, transcripts and code lie there: who can look?"""
+    folder = settings.home
+    if not folder.is_dir():
+        return Finding(check="home", health=Health.OK, what=f"{folder} does not exist yet; it is made for you only")
+    about = folder.stat()
+    mode = stat.S_IMODE(about.st_mode)
+    if not mode & 0o077:
+        return Finding(check="home", health=Health.OK, what=f"{folder}, for its owner only")
+    ours = about.st_uid == os.geteuid() and not mode & stat.S_ISVTX
+    fix = f"chmod 700 {shlex.quote(str(folder))}" if ours else "Name a folder of your own with PAWL_HOME."
+    return Finding(check="home", health=Health.NOTE, what=f"others can look into {folder} (mode {mode:o})", fix=fix)
 
 
 def _sandbox(settings: Settings) -> Finding:

@@ -11,22 +11,45 @@ from pathlib import Path
 _LONGEST_NAP_SECONDS = 0.05
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write the whole file or nothing; readers see the old bytes or the new ones. Durable when it returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+PRIVATE = 0o600
+"""Mode of a file for its owner only."""
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, and those above it that are missing, made for their owner only. What exists is left as it is: it may
+    be somebody's choice, or /tmp."""
+    if not folder.is_dir():
+        private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write the whole file or nothing; readers see the old bytes or the new ones. Durable when it returns.
+
+    A file that exists keeps its mode; a new one without a `mode` can be read by those who can read its folder.
+    """
+    private_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o644)
+            os.fchmod(file.fileno(), _mode(path) if mode is None else mode)
         Path(name).replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
             Path(name).unlink()
         raise
     _sync_folder(path.parent)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return PRIVATE | path.parent.stat().st_mode & 0o644
 
 
 def _sync_folder(folder: Path) -> None:
@@ -62,8 +85,8 @@ async def holding(path: Path) -> AsyncGenerator[int]:
 
 @contextmanager
 def _lock_file(path: Path) -> Generator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    private_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
         yield descriptor
     finally:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from infra.exits import Refused
-from infra.files import replace_file
+from infra.files import PRIVATE, private_folder, replace_file
 from infra.settings import Settings
 from workflows.domain.model import Record
 
@@ -51,7 +51,7 @@ def stack_file(settings: Settings) -> StackFile | None:
 
 def write(settings: Settings, record: ServerFile | StackFile) -> None:
     name = "server.json" if isinstance(record, ServerFile) else "stack.json"
-    replace_file(settings.home / name, record.model_dump_json(indent=1).encode())
+    replace_file(settings.home / name, record.model_dump_json(indent=1).encode(), PRIVATE)
 
 
 def forget(settings: Settings) -> None:
@@ -74,8 +74,7 @@ def ui_link(ui: str, workflow_id: str, run_id: str) -> str:
 
 def made(settings: Settings) -> Path:
     """The home folder, created for its owner only."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return settings.home
+    return private_folder(settings.home)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from infra.exits import OutOfReach
+from infra.files import private_folder
 from infra.spare import VARIABLE
 from workflows.domain.model import Record
 
@@ -184,6 +185,7 @@ class Supervised:
                 stderr=log,
                 env={**program.env, VARIABLE: "1"} if spare else dict(program.env),
                 cwd=program.cwd,
+                umask=0o077,  # databases and logs hold people's tickets and code
                 start_new_session=True,  # a group of its own: Ctrl-C in the terminal reaches only the supervisor
             )
 
@@ -224,6 +226,6 @@ def _how(code: int | None) -> str:
 
 def _make_room(log: Path) -> None:
     """Keep one older log file, so that logs stay bounded over restarts of the stack."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(log.parent)
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".old.log"))

@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from infra.files import private_folder
 from infra.settings import Settings
 
 FILE = "gateway.secret"
@@ -25,7 +26,7 @@ def gateway_secret(settings: Settings) -> str:
 
 def _make(path: Path) -> None:
     """Write a whole file and link it into place: of several callers the first wins, and no one reads half a secret."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE}.")  # mode 0600
     draft = Path(name)
     try:

@@ -111,9 +111,11 @@ def _appear(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _unpack(wheels: Iterable[Path], folder: Path) -> None:
-    """A wheel of plain Python is installed by unpacking it."""
+    """A wheel of plain Python is installed by unpacking it. The sandbox reads it as another user."""
     for wheel in wheels:
         shutil.unpack_archive(wheel, folder, "zip")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _commit(release: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from infra import devserver, home
 from infra.exits import Refused
+from infra.files import replace_file
 from infra.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,24 @@ def test_a_damaged_file_is_no_file(tmp_path: Path, text: str) -> None:
 
 
 def test_the_home_is_for_its_owner_only(tmp_path: Path) -> None:
-    assert home.made(Settings(home=tmp_path / "a" / "b")).stat().st_mode & 0o777 == 0o700
+    made = home.made(Settings(home=tmp_path / "a" / "b"))
+    assert [folder.stat().st_mode & 0o777 for folder in (made, made.parent)] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o755, 0o644), (0o750, 0o640), (0o1777, 0o644)])
+def test_a_new_file_is_read_by_those_who_read_its_folder_and_written_by_its_owner(
+    tmp_path: Path, folder: int, file: int
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(folder)
+    replace_file(place / "new", b"1")
+    assert (place / "new").stat().st_mode & 0o777 == file
+    (place / "new").chmod(0o664)
+    replace_file(place / "new", b"2")
+    assert (place / "new").stat().st_mode & 0o777 == 0o664, "one that exists keeps its mode"
+    replace_file(place / "deeper" / "new", b"3")
+    assert (place / "deeper").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_home_keeps_its_ports_and_two_homes_differ(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ class Up:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("up")
     home, heard = folder / "home", folder / "up.jsonl"
+    home.mkdir()
+    home.chmod(0o755)  # somebody made it before Pawl, as folders are made
     with heard.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "starter.py"), "up"],
@@ -187,6 +189,23 @@ def test_doctor_finds_everything_well(up: Up) -> None:
     health = {finding["check"]: finding["health"] for finding in answer.json["findings"]}
     running = ("sandbox", "temporal server", "search attributes", "worker", "gateway")
     assert {check: health[check] for check in running} == dict.fromkeys(running, "ok")
+
+
+def test_what_pawl_makes_in_a_home_that_is_open_is_closed(up: Up, tmp_path: Path) -> None:
+    assert _start(up, tmp_path, "SECRET-1").code == 0
+    up.until_phase("SECRET-1", "Plan gate")
+    assert up.pawl("reject", "SECRET-1").code == 0
+    up.until_phase("SECRET-1", "Declined")
+    open_to_others = {path.name for path in up.home.iterdir() if path.stat().st_mode & 0o077}
+    made = {path.name for path in up.home.iterdir()}
+    assert {"board", "forge", "clones", "objects", "sandboxes", "logs", "journal.db", "gateway.db"} <= made
+    assert {"temporal.db", "gateway.secret", "notes.log"} <= made
+    assert open_to_others == set()
+    inside = [up.home / "board" / "SECRET-1.md", *(up.home / "forge").rglob("*"), *(up.home / "objects").rglob("*")]
+    assert [path for path in inside if path.is_file() and path.stat().st_mode & 0o077] == []
+    assert up.home.stat().st_mode & 0o777 == 0o755, "a folder that was there stays as it was"
+    [found] = [one for one in up.pawl("doctor").json["findings"] if one["check"] == "home"]
+    assert (found["health"], found["fix"]) == ("note", f"chmod 700 {up.home}")
 
 
 def test_a_second_up_in_the_same_home_says_so_and_stops(up: Up) -> None:
