@@ -96,7 +96,7 @@ async def test_it_does_not_wait_for_ever_for_a_provider_that_hangs(tmp_path: Pat
         assert await process.ended() == 0
         await asyncio.gather(asking, return_exceptions=True)
         await gateway.http.aclose()
-        assert "Ended with 1 calls in flight" in process.log.read_text()
+        assert "Ended with 1 call in flight" in process.log.read_text()
         gateway = await process.start()
         assert [receipt["state"] for receipt in await gateway.receipts()] == ["lost"]
         await gateway.http.aclose()
