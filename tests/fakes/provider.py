@@ -252,6 +252,7 @@ async def running(provider: FakeProvider, port: int = 0) -> AsyncGenerator[FakeP
         log_level="critical",  # a cut connection is an exception to it, and a fault on purpose to us
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=60,  # longer than the gateway keeps one: closed while it is used, a call counts as paid
         timeout_graceful_shutdown=1,
     )
     server = LoopServer(config)
