@@ -41,6 +41,7 @@ from workflows.session import Session
 from workflows.ticket import Ticket
 
 FLOWS = [Ticket, Session]
+WORKFLOW_TASKS = 10
 Capabilities = Callable[[Settings], AbstractAsyncContextManager[list[Port]]]
 
 
@@ -82,7 +83,8 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
 
 def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
     """A worker for every flow and every port, tuned as measured: a killed one is missed within two seconds, a told one
-    finishes what it is doing."""
+    finishes what it is doing. Few workflow tasks at a time, since they share one core: each then ends long before its
+    timeout, also when hundreds of tickets are read again after a start."""
     return Worker(
         client,
         task_queue=names.WORK,
@@ -92,9 +94,10 @@ def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
         interceptors=[StepInterceptor()],
         build_id=version("pawl"),  # the default, a digest of every module, costs 0.4 s of each start
         max_cached_workflows=settings.cached_workflows,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_activities=settings.activity_slots,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.5),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
     )
 

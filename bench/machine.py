@@ -136,6 +136,7 @@ def _worker(stack: Stack, kind: Kind) -> Program:
         cwd=ROOT,
         log=stack.settings.home / "logs" / "worker.log",
         is_ready=asks_for_work,
+        has_spare=stack.settings.spare_worker,
     )
 
 

@@ -17,7 +17,7 @@ from workflows.domain.ticket import Phase
 from workflows.ports.journal import EntryKind
 
 _SETTLE_SECONDS = 5.0
-_KILL_EVERY_SECONDS = 4.0
+_KILL_EVERY_SECONDS = 12.0
 _MOST_STALL_SECONDS = 60.0
 _PARKING_AT_ONCE = 40
 

@@ -17,6 +17,7 @@ from infra import telemetry
 from infra.journal import JournalStore
 from infra.secrets import gateway_secret
 from infra.settings import Settings
+from infra.spare import wait_until_needed
 from infra.temporal import exit_now
 from workflows.ports import Port
 
@@ -44,6 +45,7 @@ async def plain_ports(settings: Settings) -> AsyncGenerator[list[Port]]:
 
 
 if __name__ == "__main__":
+    wait_until_needed()
     telemetry.log_to_stderr()
     asyncio.run(worker.run(Settings(), [], plain_ports))
     exit_now(0)

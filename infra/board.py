@@ -91,9 +91,9 @@ def claim(folder: Path, ticket_id: str, account: str, version: int | None) -> Ti
     return cards.change(folder, ticket_id, take)
 
 
-def move(folder: Path, ticket_id: str, to: str) -> Ticket:
-    """Put the card into a column. One in which no work goes on (Todo, a final phase, a column of people's own) also
-    frees it. Raises CardMissing, BadCard.
+def move(folder: Path, ticket_id: str, to: str, remark: tuple[str, str] | None = None) -> Ticket:
+    """Put the card into a column and append the remark, a key and a text, once per key. A column in which no work goes
+    on (Todo, a final phase, a column of people's own) also frees the card. Raises CardMissing, BadCard.
     """
     phase = phase_of(to)
 
@@ -102,15 +102,17 @@ def move(folder: Path, ticket_id: str, to: str) -> Ticket:
             card.page.head.set("status", to)
         if phase is None or phase is Phase.TODO or phase.is_final:
             card.page.head.remove("claimed_by")
+        if remark:
+            _say(card, *remark)
 
     return cards.change(folder, ticket_id, put)
 
 
 def comment(folder: Path, ticket_id: str, key: str, text: str) -> Ticket:
     """Append to the card, once per key. Raises CardMissing, BadCard."""
+    return cards.change(folder, ticket_id, lambda card: _say(card, key, text))
 
-    def say(card: Card) -> None:
-        if not card.page.has_comment(COMMENTS, key):
-            card.page.add_comment(COMMENTS, key, text)
 
-    return cards.change(folder, ticket_id, say)
+def _say(card: Card, key: str, text: str) -> None:
+    if not card.page.has_comment(COMMENTS, key):
+        card.page.add_comment(COMMENTS, key, text)

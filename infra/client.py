@@ -29,9 +29,6 @@ CALL = timedelta(seconds=10)
 """How long a request to the server may take."""
 ANSWER = timedelta(seconds=15)
 """How long a worker may take to answer for a ticket; the first time it has to read the ticket's history."""
-TASK = timedelta(seconds=5)
-"""How long a worker may hold a ticket for one decision: when it dies doing so, another one takes over after this."""
-
 _NO_WORKER = "Start a worker (`pawl up`) and try again; the ticket itself is safe."
 
 
@@ -68,7 +65,7 @@ async def start_ticket(client: Client, order: TicketOrder) -> Started:
                 order,
                 id=workflow_id,
                 task_queue=names.WORK,
-                task_timeout=TASK,
+                task_timeout=names.DECISION,
                 static_summary=f"{order.identifier} {order.title}"[:200],
                 static_details=f"Repository {order.repository}, model {order.model}.",
                 memo={"title": order.title},

@@ -31,8 +31,10 @@ class BadPage(Exception):
 class FrontMatter:
     """The YAML mapping at the head of a page, with the lines its values stand on."""
 
-    def __init__(self, values: CommentedMap) -> None:
+    def __init__(self, values: CommentedMap, text: str | None = None) -> None:
+        """`text` is what the values were read from: it stands, to the last blank, until one of them changes."""
         self._values = values
+        self._text = text
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -44,21 +46,22 @@ class FrontMatter:
         except (YAMLError, ValueError, RecursionError) as error:
             raise BadPage(f"This is not YAML: {str(error) or type(error).__name__}.", 2) from error
         if loaded is None:
-            return cls(CommentedMap())
+            return cls(CommentedMap(), text)
         if not isinstance(loaded, CommentedMap):
             raise BadPage("The front matter must be `key: value` lines.", 2)
-        return cls(loaded)
+        return cls(loaded, text)
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Self:
         return cls(CommentedMap({key: _Plain().unfold(value) for key, value in values.items()}))
 
     def render(self) -> str:
-        if not self._values:
-            return ""
-        out = StringIO()
-        _yaml().dump(self._values, out)  # pyright: ignore[reportUnknownMemberType]
-        return out.getvalue()
+        if self._text is None:
+            out = StringIO()
+            if self._values:
+                _yaml().dump(self._values, out)  # pyright: ignore[reportUnknownMemberType]
+            self._text = out.getvalue()
+        return self._text
 
     def values(self) -> dict[str, object]:
         """All of it as plain Python values. Raises BadPage when aliases unfold into more than a page can mean."""
@@ -72,10 +75,12 @@ class FrontMatter:
     def set(self, key: str, value: str | int) -> None:
         """Change a value in its place, or add it at the end."""
         self._values[key] = _Plain().unfold(value)
+        self._text = None
 
     def remove(self, key: str) -> None:
         if key in self._values:
             del self._values[key]
+            self._text = None
 
     def line(self, path: Sequence[str | int]) -> int:
         """The page's line for a value, or for the nearest thing around it when the value is absent."""

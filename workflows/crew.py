@@ -27,6 +27,7 @@ from workflows.domain.session import (
     WorkspaceOrder,
 )
 from workflows.domain.ticket import Phase
+from workflows.domain.words import counted
 from workflows.ports.model import Model, OpenAccount, TopUpAccount
 from workflows.session import Session
 from workflows.steps import TicketSteps
@@ -43,6 +44,7 @@ class TicketCrew(TicketSteps):
         self._ceiling: Decimal | None = None
         self._token_ceiling: int | None = None
         self._session_ceiling: Decimal | None = None
+        self._raised = False
         self._parts: dict[Role, int] = {}
         self._state: str | None = None
 
@@ -70,6 +72,7 @@ class TicketCrew(TicketSteps):
         taken to people in between; the session then goes on at the same turn."""
         order = self._session_order(role, brief, workspace, after)
         while True:
+            self._raised = False
             try:
                 outcome = await self._run_session(order)
             except ChildWorkflowError as error:
@@ -83,7 +86,8 @@ class TicketCrew(TicketSteps):
             elif outcome.end is SessionEnd.CANCELLED:
                 await self._blocked(f"Somebody cancelled the session {order.session} in Temporal.")
             elif outcome.stop is StopReason.MONEY:
-                await self._topped_up(outcome.detail or str(outcome.stop))
+                if not self._raised:
+                    await self._topped_up(outcome.detail or str(outcome.stop))
                 order = order.model_copy(update={"limits": self._limits()})
             else:
                 self._steering = [Decision(note=note) for note in outcome.unheard] + self._steering
@@ -137,7 +141,7 @@ class TicketCrew(TicketSteps):
                     order,
                     id=session,
                     parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-                    task_timeout=timedelta(seconds=5),
+                    task_timeout=names.DECISION,
                     static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
                 )
             except WorkflowAlreadyStartedError:
@@ -151,11 +155,14 @@ class TicketCrew(TicketSteps):
         paused = False
         while True:
             await workflow.wait_condition(
-                lambda paused=paused: child.done() or bool(self._steering) or self._status.paused != paused
+                lambda paused=paused: (
+                    child.done() or bool(self._steering or self._top_ups) or self._status.paused != paused
+                )
             )
             if child.done():
                 return await child
             paused = await self._pass_on(child, paused)
+            await self._raise_ceilings()
             self._go_on()
 
     async def _pass_on(self, child: ChildWorkflowHandle[Any, SessionOutcome], paused: bool) -> bool:
@@ -192,7 +199,7 @@ class TicketCrew(TicketSteps):
         self._show(sessions=lines, spend=self._status.spend.plus(outcome.spend))
         for heard in outcome.heard:
             self.tell(f"The {order.role} has read at {heard}")
-        self.tell(f"{order.role.capitalize()} {order.part} {how} after {outcome.spend.turns} turns")
+        self.tell(f"{order.role.capitalize()} {order.part} {how} after {counted(outcome.spend.turns, 'turn')}")
 
     # People in the middle of a session
 
@@ -209,7 +216,14 @@ class TicketCrew(TicketSteps):
         if not self._top_ups:
             await self._arrive(Phase.BUDGET_GATE, f"**The budget is used up.** {reason}", reason=reason)
             await workflow.wait_condition(lambda: bool(self._top_ups))
+        await self._raise_ceilings()
+        await self._arrive(before)
+
+    async def _raise_ceilings(self) -> None:
+        """Put in force what people have given since the last time."""
         given, self._top_ups = self._top_ups, []
+        if not given:
+            return
         added = sum((said.usd or Decimal(0) for said in given), Decimal(0))
         self._ceiling = (self._ceiling or Decimal(0)) + added
         if self._token_ceiling is not None:
@@ -218,7 +232,7 @@ class TicketCrew(TicketSteps):
             self._session_ceiling += added
         raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling, tokens_ceiling=self._token_ceiling)
         await self._step(Model.top_up_account, raised, Model.step(f"Raise the ceiling to ${self._ceiling}"))
-        await self._arrive(before)
+        self._raised = True
 
 
 def _going_on(order: SessionOrder, outcome: SessionOutcome) -> SessionOrder:

@@ -1,6 +1,7 @@
 """Every name an operator sees: task queue, workflow ids, search attributes."""
 
 import re
+from datetime import timedelta
 
 from temporalio.common import SearchAttributeKey
 
@@ -9,6 +10,8 @@ from workflows.domain.ticket import TicketRef
 
 WORK = "pawl"
 """The task queue of every Pawl worker."""
+DECISION = timedelta(seconds=2)
+"""How long a worker may hold a workflow for one decision: when it dies doing so, another one takes over after this."""
 
 PHASE = SearchAttributeKey.for_keyword("PawlPhase")
 REPO = SearchAttributeKey.for_keyword("PawlRepo")

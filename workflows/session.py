@@ -9,7 +9,6 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from workflows.domain.decision import Decision
 from workflows.domain.session import (
     CloseSession,
-    OpenSession,
     SessionEnd,
     SessionOrder,
     SessionOutcome,
@@ -20,6 +19,7 @@ from workflows.domain.session import (
     TurnReport,
 )
 from workflows.domain.stops import stop_reason
+from workflows.domain.words import counted
 from workflows.ports.agent import Agent
 from workflows.trouble import message_of, to_its_end
 
@@ -41,20 +41,19 @@ class Session:
         self._seen_steering: set[str] = set()
         self._heard: tuple[str, ...] = ()
         self._paused = False
+        self._is_open = True
         self._working_time = timedelta()
 
     @workflow.run
     async def run(self, order: SessionOrder) -> SessionOutcome:
         outcome = await self._worked()
-        await self._closed()
+        if self._is_open:
+            await self._closed()
         return outcome.model_copy(update={"unheard": self._unheard()})
 
     async def _worked(self) -> SessionOutcome:
         try:
-            opened = await workflow.execute_activity_method(
-                Agent.open_session, OpenSession(order=self._order), **Agent.step(f"Brief the {self._order.role}")
-            )
-            return await self._turns(opened.prompt)
+            return await self._turns()
         except asyncio.CancelledError:
             return self._outcome(SessionEnd.CANCELLED)
         except ActivityError as error:
@@ -62,7 +61,7 @@ class Session:
                 return self._outcome(SessionEnd.CANCELLED)
             return self._outcome(SessionEnd.BLOCKED, detail=message_of(error))
 
-    async def _turns(self, prompt: str) -> SessionOutcome:
+    async def _turns(self) -> SessionOutcome:
         order = self._order
         while True:
             await workflow.wait_condition(lambda: not self._paused)
@@ -70,11 +69,11 @@ class Session:
                 return self._outcome(SessionEnd.CANCELLED)
             if reason := stop_reason(order.role, order.limits, self._track, self._working_time):
                 return self._outcome(SessionEnd.STOPPED, stop=reason)
-            report = await self._turn(prompt)
+            report = await self._turn()
             if outcome := self._ended_by(report):
                 return outcome
 
-    async def _turn(self, prompt: str) -> TurnReport:
+    async def _turn(self) -> TurnReport:
         """One model answer and its tool calls; steering that came since the last one goes with it."""
         steering, self._steering = self._steering, []
         started = workflow.now()
@@ -85,20 +84,22 @@ class Session:
             TakeTurn(
                 session=self._order.session,
                 seq=self._seq,
-                prompt=prompt,
                 after=self._after,
+                order=self._order if self._seq == self._order.first_turn else None,
                 steering=tuple(said.note for said in steering),
-                state=self._state,
             ),
             **Agent.step(f"{self._order.role.capitalize()}, turn {self._seq}"),
         )
         self._working_time += workflow.now() - started
+        self._is_open = report.end is TurnEnd.WORKING
         if report.end is TurnEnd.MONEY_OUT:
             return report  # nothing was sent: the agent has not heard the steering
         self._steering_sent = []
         self._heard += tuple(f"turn {self._seq}: {said.note[:120]}" for said in steering)
         self._track = self._track.after(report)
-        self._after, self._state, self._seq = report.turn, report.state, self._seq + 1
+        self._after, self._seq = report.turn, self._seq + 1
+        if report.changed:
+            self._state = report.state
         return report
 
     def _ended_by(self, report: TurnReport) -> SessionOutcome | None:
@@ -138,7 +139,7 @@ class Session:
         return tuple(said.note for said in (*self._steering_sent, *self._steering))
 
     async def _closed(self) -> None:
-        """Revoke the run, whatever ended the session; a cancelled session does it as well."""
+        """Revoke the run where the agent would have gone on; a cancelled session does it as well."""
         close = CloseSession(session=self._order.session)
         closing = workflow.execute_activity_method(Agent.close_session, close, **Agent.step("Close the session"))
         try:
@@ -151,7 +152,7 @@ class Session:
         lines = [
             f"**{role.capitalize()} {part}** on {self._order.brief.identifier}: {self._order.brief.title}",
             f"Turn {self._seq} of at most {self._order.limits.turns} since {started:%H:%M:%S} UTC, "
-            f"{self._track.spend.tokens} tokens so far.",
+            f"{counted(self._track.spend.tokens, 'token')} so far.",
             f"Read the whole conversation with `pawl events {self._order.session}`.",
         ]
         return "\n\n".join(lines)

@@ -1,5 +1,6 @@
 """How a ticket takes its steps: with patience, on the board, and with people where a step cannot go on."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import Phase
 from workflows.domain.words import gate_hint
 from workflows.ports.notify import Note, Notify
-from workflows.ports.tracker import MoveTicket, PostComment, Tracker
+from workflows.ports.tracker import MoveTicket, PostComment, Remark, Tracker
 from workflows.trouble import message_of, type_of
 
 Request = TypeVar("Request")
@@ -104,27 +105,30 @@ class TicketSteps(TicketDesk):
         return await self._verdict_of_a_person()
 
     async def _report(self, phase: Phase, text: str, key: str) -> None:
-        await self._move(phase.value)
-        if text:
-            await self._say(text, key)
-        if phase.waits_for_a_person or phase.is_final:
-            note = Note(
-                key=f"{self._account}/{key}",
-                identifier=self._order.identifier,
-                phase=phase,
-                text=self._status.waiting_for or str(phase),
-            )
-            await self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {phase}"))
+        shown = self._move(phase.value, self._remark(text, key) if text else None)
+        if not (phase.waits_for_a_person or phase.is_final):
+            await shown
+            return
+        note = Note(
+            key=f"{self._account}/{key}",
+            identifier=self._order.identifier,
+            phase=phase,
+            text=self._status.waiting_for or str(phase),
+        )
+        await asyncio.gather(shown, self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {phase}")))
 
-    async def _move(self, to: str) -> None:
+    async def _move(self, to: str, remark: Remark | None = None) -> None:
         self._shown_phase = to
-        move = MoveTicket(ref=self._order.ref, to=to)
+        move = MoveTicket(ref=self._order.ref, to=to, remark=remark)
         await self._attempt(Tracker.move_ticket, move, Tracker.step(f"{self._order.identifier} → {to}"))
 
     async def _say(self, text: str, key: str) -> None:
-        label = f"_{self._order.label}_\n\n" if self._order.label else ""
-        comment = PostComment(ref=self._order.ref, key=f"{self._account}/{key}", text=label + text)
+        comment = PostComment(ref=self._order.ref, remark=self._remark(text, key))
         await self._attempt(Tracker.post_comment, comment, Tracker.step(f"Comment on {self._order.identifier}"))
+
+    def _remark(self, text: str, key: str) -> Remark:
+        label = f"_{self._order.label}_\n\n" if self._order.label else ""
+        return Remark(key=f"{self._account}/{key}", text=label + text)
 
     def _next_comment(self) -> int:
         self._comments += 1

@@ -15,7 +15,7 @@ from workflows.domain.review import Review
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.words import pull_request_body, summary
+from workflows.domain.words import counted, pull_request_body, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
     ClosePullRequest,
@@ -127,7 +127,7 @@ class Ticket(TicketWork):
                 raise Ended(Phase.DECLINED, f"The plan was rejected. {decision.note}".strip())
             remarks = (*remarks, decision.note)
             await self._arrive(Phase.PLANNING)
-        raise Ended(Phase.GAVE_UP, f"No plan was agreed on in {self._budget.plan_revisions} revisions.")
+        raise Ended(Phase.GAVE_UP, f"No plan was agreed on in {counted(self._budget.plan_revisions, 'revision')}.")
 
     # Build, open the pull request
 
@@ -177,7 +177,7 @@ class Ticket(TicketWork):
             findings=review.findings,
         )
         await self._step(Forge.post_review, posting, Forge.step(f"Post review {number} to the pull request"))
-        self.tell(f"Review {number}: {len(review.blockers)} to fix, {len(review.findings)} findings in all")
+        self.tell(f"Review {number}: {len(review.blockers)} to fix, {counted(len(review.findings), 'finding')} in all")
         return review
 
     async def _fix(self, plan: Plan, review: Review, remarks: tuple[str, ...] = ()) -> None:

@@ -12,7 +12,7 @@ from workflows.domain.policy import Policy
 from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
 from workflows.domain.stops import Strike, no_progress
 from workflows.domain.ticket import Phase, Ticket
-from workflows.domain.words import strike_comment
+from workflows.domain.words import counted, strike_comment
 from workflows.ports.forge import Forge, PublishChange
 from workflows.ports.workspace import RunChecks, Workspace
 
@@ -85,7 +85,7 @@ class TicketWork(TicketCrew):
             brief = brief.model_copy(
                 update={"failure": report.log, "remarks": (f"Your last attempt failed: {report.summary}.",)}
             )
-        raise Ended(Phase.GAVE_UP, f"The checks still fail after {len(strikes)} strikes.")
+        raise Ended(Phase.GAVE_UP, f"The checks still fail after {counted(len(strikes), 'strike')}.")
 
     async def _checked(self, role: Role, brief: Brief) -> CheckReport:
         if self._state is None:

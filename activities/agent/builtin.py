@@ -14,14 +14,13 @@ from activities.agent.models import WINDOW_TOKENS, Ask, GatewayModels, MoneyOut,
 from activities.agent.past import Past, turn_id, turn_key
 from activities.agent.tools import definitions
 from activities.agent.transcript import Next, Turn, conversation, dump_answer, is_full, load_answer
-from activities.agent.turn import Notebook, Outcome, carry_out, failing_call
+from activities.agent.turn import Notebook, Outcome, Start, carry_out, failing_call
 from activities.errors import again, stop
 from workflows.domain.failures import Failure
 from workflows.domain.session import (
     CloseSession,
-    OpenedSession,
-    OpenSession,
     Role,
+    SessionOrder,
     TakeTurn,
     TurnEnd,
     TurnReport,
@@ -81,23 +80,43 @@ class BuiltinAgent(Agent):
         await self._models.close()
 
     @activity.defn
-    async def open_session(self, request: OpenSession) -> OpenedSession:
-        order = request.order
-        ref = await briefed(self._journal, self._past, order)
+    async def take_turn(self, turn: TakeTurn) -> TurnReport:
+        if turn.order:
+            await self._open_run(turn.order)
+        start = await self._start(turn)
+        report = await self._taken(turn, start)
+        if report.end is not TurnEnd.WORKING:
+            await self._runs.close_run(turn.session)
+        return report
+
+    @activity.defn
+    async def close_session(self, request: CloseSession) -> None:
+        await self._runs.close_run(request.session)
+
+    async def _open_run(self, order: SessionOrder) -> None:
         await self._runs.open_run(
             order.session, order.account, order.role, order.part, order.model, order.limits.usd, order.limits.tokens
         )
-        return OpenedSession(prompt=ref)
 
-    @activity.defn
-    async def take_turn(self, turn: TakeTurn) -> TurnReport:
-        id_ = turn_id(turn)
+    async def _start(self, turn: TakeTurn) -> Start:
+        if turn.order:
+            ref, state = await briefed(self._journal, self._past, turn.order), turn.order.workspace.state
+        elif turn.after:
+            before = (await self._past.up_to(turn.after))[-1].turn
+            ref, state = before.prompt, before.state
+        else:
+            raise stop(Failure.BAD_REQUEST, f"Turn {turn.seq} of {turn.session} follows no turn and has no order.")
+        return Start(ref, await self._past.prompt(ref), state)
+
+    async def _taken(self, turn: TakeTurn, start: Start) -> TurnReport:
+        """The report of the turn, from memory or the journal where it was taken before."""
+        id_ = turn_id(turn, start.ref)
         if known := self._past.turn(id_):
             return known.turn.report
         rows = {entry.key: entry for entry in await self._journal.entries(turn.session, first=turn.seq)}
         if done := rows.get(turn_key(id_)):
-            return self._past.remember(Turn.model_validate_json(done.body)).turn.report
-        notebook = Notebook(self._journal, turn, await self._past.prompt(turn.prompt), id_, rows)
+            return self._past.remember(Turn.model_validate_json(done.body), rows).turn.report
+        notebook = Notebook(self._journal, turn, start, id_, rows)
         try:
             answer = await self._answer(notebook)
         except MoneyOut as error:
@@ -105,15 +124,11 @@ class BuiltinAgent(Agent):
         outcome = await self._outcome(notebook, answer)
         return await self._finished(notebook, answer, outcome)
 
-    @activity.defn
-    async def close_session(self, request: CloseSession) -> None:
-        await self._runs.close_run(request.session)
-
     # The answer
 
     async def _answer(self, notebook: Notebook) -> ModelResponse:
         """The journal's, else the gateway's, which replays what was bought and never arrived here."""
-        turn, key = notebook.turn, f"answer-{notebook.digest}"
+        turn, start, key = notebook.turn, notebook.start, notebook.answer_key
         if known := notebook.known(key):
             return load_answer(known)
         past = await self._past.up_to(turn.after) if turn.after else []
@@ -123,14 +138,14 @@ class BuiltinAgent(Agent):
                 f"The conversation is full: {past[-1].size} of {self._window} tokens after {len(past)} turns.",
                 "Take the ticket over, or abort it and split it into smaller ones.",
             )
-        prompts = {ref: await self._past.prompt(ref) for ref in {turn.prompt, *(one.turn.prompt for one in past)}}
+        prompts = {ref: await self._past.prompt(ref) for ref in {start.ref, *(one.turn.prompt for one in past)}}
         ask = Ask(
-            model=notebook.prompt.model,
+            model=start.prompt.model,
             session=turn.session,
             seq=turn.seq,
             token=self._runs.token(turn.session),
-            messages=conversation(past, Next(turn.prompt, turn.steering), prompts, self._window),
-            tools=definitions(notebook.prompt.role),
+            messages=conversation(past, Next(start.ref, turn.steering), prompts, self._window),
+            tools=definitions(start.prompt.role),
         )
         answer = dump_answer(await self._models.ask(ask))
         heard = [
@@ -144,7 +159,7 @@ class BuiltinAgent(Agent):
 
     async def _outcome(self, notebook: Notebook, answer: ModelResponse) -> Outcome:
         if answer.finish_reason == "content_filter":
-            return Outcome((), notebook.turn.state, "")
+            return Outcome({}, notebook.start.state)
         for _ in range(SANDBOXES_PER_TURN):
             try:
                 return await carry_out(notebook, answer, lambda: self._open(notebook))
@@ -174,10 +189,11 @@ class BuiltinAgent(Agent):
             id=notebook.turn_id,
             parent=turn.after,
             session=turn.session,
-            prompt=turn.prompt,
+            prompt=notebook.start.ref,
             steering=turn.steering,
-            answer=dump_answer(answer),
-            results=outcome.results,
+            answer=notebook.answer_key,
+            results=tuple(outcome.results),
+            state=outcome.state,
             report=report_of(notebook, answer, outcome),
         )
         kept: list[Awaitable[str]] = []
@@ -187,12 +203,12 @@ class BuiltinAgent(Agent):
         *_, stored = await asyncio.gather(
             *kept, notebook.once(EntryKind.TURN, turn_key(notebook.turn_id), record.model_dump_json())
         )
-        return self._past.remember(Turn.model_validate_json(stored)).turn.report
+        return self._past.remember(Turn.model_validate_json(stored), notebook.rows).turn.report
 
 
 def report_of(notebook: Notebook, answer: ModelResponse, outcome: Outcome) -> TurnReport:
     """What the workflow learns of the turn."""
-    results = outcome.results
+    results, changed = outcome.results.values(), outcome.state != notebook.start.state
     submission = next((result.submission for result in results if result.submission), None)
     question = next((result.question for result in results if result.question), "")
     refused = answer.finish_reason == "content_filter"
@@ -207,11 +223,11 @@ def report_of(notebook: Notebook, answer: ModelResponse, outcome: Outcome) -> Tu
         turn=notebook.turn_id,
         end=end,
         summary=(summary or ("refused to answer" if refused else "answered without a tool call"))[:200],
-        spend=spend_of(notebook.prompt.model, answer),
-        state=outcome.state,
+        spend=spend_of(notebook.start.prompt.model, answer),
+        state=outcome.state if changed else None,
         failing_call=failing_call(answer, results),
         format_error=not refused and not any(result.valid for result in results),
-        changed=outcome.state != notebook.turn.state,
+        changed=changed,
         submission=submission,
         question=question,
         detail=(answer.text or "The model gave no reason.")[:2_000] if refused else "",

@@ -2,23 +2,24 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from activities.agent.transcript import PastTurn, Prompt, Turn, load_answer
+from activities.agent.transcript import PastTurn, Prompt, ToolResult, Turn, load_answer
 from activities.errors import stop
 from workflows.domain.failures import Failure
 from workflows.domain.session import TakeTurn
-from workflows.ports.journal import EntryKind, Journal
+from workflows.ports.journal import Entry, EntryKind, Journal
 
 REMEMBERED_TURNS, REMEMBERED_PROMPTS = 10_000, 1_000
 
 Value = TypeVar("Value")
 
 
-def turn_id(turn: TakeTurn) -> str:
+def turn_id(turn: TakeTurn, prompt: str) -> str:
     """The same for a retry and for a turn that is taken again after a Reset; another one for anything else that was
     said. It names its session, so that its parents are found wherever they were taken."""
-    told = "\n".join((turn.session, str(turn.seq), turn.after or "", turn.prompt, *turn.steering))
+    told = "\n".join((turn.session, str(turn.seq), turn.after or "", prompt, *turn.steering))
     return f"{turn.session}/{turn.seq}-{short_digest(told)}"
 
 
@@ -47,8 +48,12 @@ class Past:
         """The turn if it is remembered."""
         return self._turns.get(turn_id)
 
-    def remember(self, turn: Turn) -> PastTurn:
-        return self._turns.get(turn.id) or self._turns.put(turn.id, PastTurn(turn, load_answer(turn.answer)))
+    def remember(self, turn: Turn, rows: Mapping[str, Entry]) -> PastTurn:
+        """Keep a finished turn in mind. `rows` are its session's journal entries, with at least those of the turn."""
+        if known := self._turns.get(turn.id):
+            return known
+        results = tuple(ToolResult.model_validate_json(rows[key].body) for key in turn.results)
+        return self._turns.put(turn.id, PastTurn(turn, load_answer(rows[turn.answer].body), results))
 
     async def up_to(self, last: str) -> list[PastTurn]:
         """The turns up to `last`, oldest first, through all the sessions the conversation went through."""
@@ -66,13 +71,9 @@ class Past:
 
     async def _read(self, turn_id: str) -> PastTurn:
         """Read the session's turns all at once: whoever needs the last one needs the others too."""
-        entries = await self._journal.entries(session_of(turn_id), first=1)
-        turns = {
-            turn.turn.id: turn
-            for turn in (
-                self.remember(Turn.model_validate_json(entry.body)) for entry in entries if entry.kind is EntryKind.TURN
-            )
-        }
+        rows = {entry.key: entry for entry in await self._journal.entries(session_of(turn_id), first=1)}
+        finished = [Turn.model_validate_json(entry.body) for entry in rows.values() if entry.kind is EntryKind.TURN]
+        turns = {turn.id: self.remember(turn, rows) for turn in finished}
         if turn_id not in turns:
             raise stop(Failure.BAD_REQUEST, f"The journal holds no turn {turn_id}.", "Is it this ticket's journal?")
         return turns[turn_id]

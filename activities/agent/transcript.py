@@ -65,17 +65,21 @@ class Turn(Record):
     steering: tuple[str, ...]
     """What the agent was told with this turn's request."""
     answer: str
-    """JSON of the model's answer."""
-    results: tuple[ToolResult, ...]
+    """Key of the journal entry, of the same session, with the model's answer."""
+    results: tuple[str, ...]
+    """Keys of the entries with what came of its tool calls, in order."""
+    state: str | None
+    """The files after the turn, as in WorkspaceOrder."""
     report: TurnReport
 
 
 @dataclass(frozen=True)
 class PastTurn:
-    """A finished turn with its answer parsed once."""
+    """A finished turn with what it refers to, parsed once."""
 
     turn: Turn
     answer: ModelResponse
+    results: tuple[ToolResult, ...]
 
     @property
     def size(self) -> int:
@@ -138,7 +142,7 @@ def is_full(sizes: Sequence[int], window: int) -> bool:
 
 
 def _results(past: PastTurn, cleared: bool) -> list[ModelRequestPart]:
-    results = past.turn.results
+    results = past.results
     if not results and not past.answer.tool_calls:
         return [UserPromptPart(prompt.REMINDER)]
     if not results:  # a refusal: providers want an answer to every call all the same

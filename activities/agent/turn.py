@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic_ai.messages import ModelResponse
@@ -42,6 +42,15 @@ class Intent(Record):
     text: str
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a turn starts from: its prompt, by reference and read, and the files as they were left."""
+
+    ref: str
+    prompt: Prompt
+    state: str | None
+
+
 @dataclass
 class Notebook:
     """What the journal holds of the turn, and the way to add to it. `rows` are the session's entries from this turn's
@@ -49,7 +58,7 @@ class Notebook:
 
     journal: Journal
     turn: TakeTurn
-    prompt: Prompt
+    start: Start
     turn_id: str
     rows: dict[str, Entry]
 
@@ -59,14 +68,19 @@ class Notebook:
         return self.turn_id.rpartition("/")[2]
 
     @property
+    def answer_key(self) -> str:
+        return f"answer-{self.digest}"
+
+    @property
     def workspace(self) -> WorkspaceOrder:
         """The files as the turn before left them."""
-        return self.prompt.workspace.model_copy(update={"state": self.turn.state})
+        return self.start.prompt.workspace.model_copy(update={"state": self.start.state})
 
     async def once(self, kind: EntryKind, key: str, body: str) -> str:
         """Write the entry unless it is there; return the body that counts."""
         entry = Entry(session=self.turn.session, seq=self.turn.seq, kind=kind, key=key, body=body)
-        return (await self.journal.put(entry)).body
+        stored = self.rows[key] = await self.journal.put(entry)
+        return stored.body
 
     def known(self, key: str) -> str | None:
         entry = self.rows.get(key)
@@ -82,19 +96,20 @@ class Notebook:
 class Outcome:
     """What came of a turn's calls."""
 
-    results: tuple[ToolResult, ...]
+    results: Mapping[str, ToolResult]
+    """By the key of their journal entry, in the order of the calls."""
     state: str | None
-    instance: str
+    instance: str = NO_SANDBOX
 
 
 async def carry_out(notebook: Notebook, answer: ModelResponse, open_: Callable[[], Awaitable[Checkout]]) -> Outcome:
     """Run the calls in order, in the checkout that `open_` gives. Raises Gone when its sandbox dies: call again, and
     all are run in the next one, which starts from the state before the turn."""
-    state_before = notebook.turn.state
+    state_before = notebook.start.state
     cut = answer.finish_reason == "length"
-    calls = [read_call(notebook.prompt.role, part, cut) for part in answer.tool_calls]
+    calls = [read_call(notebook.start.prompt.role, part, cut) for part in answer.tool_calls]
     if not any(isinstance(call, Call) and call.uses_files for call in calls):
-        return Outcome(await _run_all(notebook, calls, None), state_before, NO_SANDBOX)
+        return Outcome(await _run_all(notebook, calls, None), state_before)
     checkout = await open_()
     results = await _run_all(notebook, calls, checkout)
     if not any(isinstance(call, Call) and call.may_change_files for call in calls):
@@ -102,32 +117,35 @@ async def carry_out(notebook: Notebook, answer: ModelResponse, open_: Callable[[
     try:
         state = await checkout.keep_state(f"{notebook.digest}-state")
     except Denied as error:
-        told = f"{results[-1].text}\n\nYour files cannot be kept as they are, and work in them can be lost: {error}"
-        unkept = results[-1].model_copy(update={"text": told, "ok": False})
-        return Outcome((*results[:-1], unkept), state_before, checkout.instance)
+        key, last = results.popitem()
+        told = f"{last.text}\n\nYour files cannot be kept as they are, and work in them can be lost: {error}"
+        unkept = last.model_copy(update={"text": told, "ok": False})
+        results[f"{key}-unkept"] = await _result(notebook, f"{key}-unkept", unkept)
+        return Outcome(results, state_before, checkout.instance)
     return Outcome(results, state, checkout.instance)
 
 
 async def _run_all(
     notebook: Notebook, calls: Sequence[Call | ToolResult], checkout: Checkout | None
-) -> tuple[ToolResult, ...]:
-    results: list[ToolResult] = []
+) -> dict[str, ToolResult]:
+    results: dict[str, ToolResult] = {}
     for place, call in enumerate(calls):
+        name = f"{notebook.digest}-{place}"
+        key = f"tool-{name}@{checkout.instance if checkout else NO_SANDBOX}"
+        if known := notebook.known(key):
+            results[key] = ToolResult.model_validate_json(known)
+            continue
         if isinstance(call, ToolResult):
-            results.append(call)
-        elif any(result.submission or result.question for result in results):
-            results.append(call.result("Not run: your work had ended before it.", f"{call.tool}: not run", ok=False))
+            result = call
+        elif any(before.submission or before.question for before in results.values()):
+            result = call.result("Not run: your work had ended before it.", f"{call.tool}: not run", ok=False)
         else:
-            results.append(await _run_once(notebook, place, call, checkout))
-    return tuple(results)
+            result = await _run(notebook, name, call, checkout)
+        results[key] = await _result(notebook, key, result)
+    return results
 
 
-async def _run_once(notebook: Notebook, place: int, call: Call, checkout: Checkout | None) -> ToolResult:
-    name = f"{notebook.digest}-{place}"
-    key = f"tool-{name}@{checkout.instance if checkout else NO_SANDBOX}"
-    if known := notebook.known(key):
-        return ToolResult.model_validate_json(known)
-    result = await _run(notebook, name, call, checkout)
+async def _result(notebook: Notebook, key: str, result: ToolResult) -> ToolResult:
     return ToolResult.model_validate_json(await notebook.once(EntryKind.TOOL, key, result.model_dump_json()))
 
 
@@ -148,7 +166,7 @@ async def _run(notebook: Notebook, name: str, call: Call, checkout: Checkout | N
         case Search():
             return await shell.search(checkout, name, call, arguments)
         case RunChecks():
-            return await shell.run_checks(checkout, name, call, notebook.prompt.checks)
+            return await shell.run_checks(checkout, name, call, notebook.start.prompt.checks)
         case Edit():
             return await _edit(notebook, name, call, arguments, checkout)
 
@@ -172,7 +190,7 @@ async def _edit(notebook: Notebook, name: str, call: Call, asked: Edit, checkout
     return call.result(intent.text, f"edit {intent.path}")
 
 
-def failing_call(answer: ModelResponse, results: Sequence[ToolResult]) -> str:
+def failing_call(answer: ModelResponse, results: Iterable[ToolResult]) -> str:
     """Digest of the last call that failed and of what it said, without times, addresses and scratch paths; empty when
     none failed."""
     arguments = {part.tool_call_id: part.args_as_json_str() for part in answer.tool_calls}

@@ -26,11 +26,13 @@ class BoardTracker(Tracker):
 
     @activity.defn
     async def move_ticket(self, move: MoveTicket) -> None:
-        await self._on(move.ref, lambda card: board.move(self.folder, card, move.to))
+        remark = (move.remark.key, move.remark.text) if move.remark else None
+        await self._on(move.ref, lambda card: board.move(self.folder, card, move.to, remark))
 
     @activity.defn
     async def post_comment(self, comment: PostComment) -> None:
-        await self._on(comment.ref, lambda card: board.comment(self.folder, card, comment.key, comment.text))
+        remark = comment.remark
+        await self._on(comment.ref, lambda card: board.comment(self.folder, card, remark.key, remark.text))
 
     async def _on(self, ref: TicketRef, change: Callable[[str], Ticket]) -> Ticket:
         try:

@@ -45,14 +45,8 @@ class _Turn(Record):
     """What the demo reads of a finished turn."""
 
     answer: str
+    """Key of the journal entry with the model's answer."""
     report: TurnReport
-
-    @property
-    def words(self) -> str:
-        """What the model said beside its tool calls."""
-        messages = cast("list[dict[str, Any]]", json.loads(self.answer))
-        parts = cast("list[dict[str, Any]]", messages[0].get("parts", []) if messages else [])
-        return " ".join(str(part.get("content", "")) for part in parts if part.get("part_kind") == "text")
 
 
 class Turns:
@@ -67,8 +61,16 @@ class Turns:
             self._place, turn = event.place, _Turn.model_validate_json(event.entry.body)
             session = _NUMBER.sub(r" \g<0>", event.entry.session.rpartition(".")[2])
             self._screen.line(f"  {session}, turn {event.entry.seq}: {_short(turn.report.summary, _LINE)}")
-            if turn.words:
-                self._screen.aside(_short(turn.words, _WORDS))
+            answer = await asyncio.to_thread(self._journal.get, event.entry.session, turn.answer)
+            if answer and (said := _words(answer.body)):
+                self._screen.aside(_short(said, _WORDS))
+
+
+def _words(answer: str) -> str:
+    """What the model said beside its tool calls."""
+    messages = cast("list[dict[str, Any]]", json.loads(answer))
+    parts = cast("list[dict[str, Any]]", messages[0].get("parts", []) if messages else [])
+    return " ".join(str(part.get("content", "")) for part in parts if part.get("part_kind") == "text")
 
 
 async def tell_troubles(connected: Client, workflow_id: str, screen: Screen) -> None:

@@ -24,7 +24,7 @@ from workflows.ports.workspace import Workspace
 
 @pytest.mark.parametrize("port", [Agent, Context, Forge, Model, Notify, Tracker, Workspace])
 def test_a_killed_workers_step_is_missed_within_two_seconds(port: type[Port]) -> None:
-    assert port.step("Do it").get("heartbeat_timeout") == SILENCE == timedelta(seconds=2)
+    assert port.step("Do it").get("heartbeat_timeout") == SILENCE < timedelta(seconds=2)
 
 
 @activity.defn

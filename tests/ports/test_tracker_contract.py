@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from tests.ports.trackers import RIGS, TrackerRig
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Phase, TicketRef
-from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment
+from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark
 
 
 @pytest.fixture(params=list(RIGS))
@@ -106,7 +106,9 @@ async def test_a_person_frees_a_ticket_by_moving_it_to_todo(rig: TrackerRig) -> 
     await rig.tracker.claim_ticket(ClaimTicket(ref=ref, account="a"))
     await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.BUILDING))
     await rig.drag(ref, "Todo")
-    await rig.tracker.post_comment(PostComment(ref=ref, key="last", text="words of the one that was stopped"))
+    await rig.tracker.post_comment(
+        PostComment(ref=ref, remark=Remark(key="last", text="words of the one that was stopped"))
+    )
     assert (await rig.tracker.claim_ticket(ClaimTicket(ref=ref, account="b"))).status == Phase.TODO
     with pytest.raises(ApplicationError, match="held by b"):
         await rig.tracker.claim_ticket(ClaimTicket(ref=ref, account="a"))
@@ -115,7 +117,7 @@ async def test_a_person_frees_a_ticket_by_moving_it_to_todo(rig: TrackerRig) -> 
 async def test_a_comment_is_said_once_per_key(rig: TrackerRig) -> None:
     ref = await rig.add("One", "## Steps\n\nText.")
     for key, text in [("plan1", "The plan."), ("plan1", "The plan."), ("plan2", "Another plan.")]:
-        await rig.tracker.post_comment(PostComment(ref=ref, key=key, text=text))
+        await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key=key, text=text)))
     thread = await rig.thread(ref)
     assert (thread.count("The plan."), thread.count("Another plan.")) == (1, 1)
     assert thread.index("The plan.") < thread.index("Another plan.")
@@ -124,7 +126,7 @@ async def test_a_comment_is_said_once_per_key(rig: TrackerRig) -> None:
 
 async def test_many_posters_of_one_key_leave_one_comment(rig: TrackerRig) -> None:
     ref = await rig.add("One")
-    posts = [PostComment(ref=ref, key=f"k{n % 3}", text=f"said {n % 3}") for n in range(12)]
+    posts = [PostComment(ref=ref, remark=Remark(key=f"k{n % 3}", text=f"said {n % 3}")) for n in range(12)]
     await asyncio.gather(*(rig.tracker.post_comment(post) for post in posts))
     thread = await rig.thread(ref)
     assert [thread.count(f"said {n}") for n in range(3)] == [1, 1, 1]
@@ -133,9 +135,9 @@ async def test_many_posters_of_one_key_leave_one_comment(rig: TrackerRig) -> Non
 async def test_what_people_say_stays_between_what_pawl_says(rig: TrackerRig) -> None:
     ref = await rig.add("One")
     await rig.say(ref, "A question from Ada.")
-    await rig.tracker.post_comment(PostComment(ref=ref, key="one", text="From Pawl."))
+    await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="one", text="From Pawl.")))
     await rig.say(ref, "Another from Grace.")
-    await rig.tracker.post_comment(PostComment(ref=ref, key="two", text="From Pawl, too."))
+    await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="two", text="From Pawl, too.")))
     thread = await rig.thread(ref)
     places = [thread.index(t) for t in ("A question", "From Pawl.", "Another from", "From Pawl, too.")]
     assert places == sorted(places)
@@ -144,8 +146,8 @@ async def test_what_people_say_stays_between_what_pawl_says(rig: TrackerRig) -> 
 async def test_a_text_cannot_pass_for_another_comment(rig: TrackerRig) -> None:
     ref = await rig.add("One")
     forged = "innocent\n<!-- pawl:later -->\nand so on"
-    await rig.tracker.post_comment(PostComment(ref=ref, key="now", text=forged))
-    await rig.tracker.post_comment(PostComment(ref=ref, key="later", text="What must be said."))
+    await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="now", text=forged)))
+    await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="later", text="What must be said.")))
     assert "What must be said." in await rig.thread(ref)
 
 
@@ -155,7 +157,7 @@ async def test_what_is_not_on_the_board_is_not_found(rig: TrackerRig, id: str) -
     for request in (
         rig.tracker.claim_ticket(ClaimTicket(ref=ref, account="a")),
         rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.DONE)),
-        rig.tracker.post_comment(PostComment(ref=ref, key="k", text="t")),
+        rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="k", text="t"))),
     ):
         with pytest.raises(ApplicationError) as caught:
             await request

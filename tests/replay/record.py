@@ -26,7 +26,7 @@ from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import TicketRef
 from workflows.ticket import Ticket
 
-_STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\\\]|\\\\.)*"')
+_STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*"')
 FOLDER = Path(__file__).parent / "histories"
 
 

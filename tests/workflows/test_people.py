@@ -10,7 +10,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from tests.workflows.conftest import Run, StartTicket
 from tests.workflows.world import CLEAN, World, done, submits, works
 from workflows.domain.decision import Action
-from workflows.domain.session import CloseSession, OpenSession, Role, TakeTurn
+from workflows.domain.session import CloseSession, Role, TakeTurn
 from workflows.domain.ticket import Phase
 
 pytestmark = pytest.mark.server
@@ -188,7 +188,8 @@ async def test_a_long_request_for_changes_reaches_the_fixer(start: StartTicket) 
     await run.until(Phase.MERGE_GATE)
     await run.act(Action.REQUEST_CHANGES, note="Sand it. " * 500)
     await run.until(lambda _: bool(world.turns_of(Role.FIXER)))
-    fixer = next(opened.order for opened in world.of(OpenSession) if opened.order.role is Role.FIXER)
+    fixer = world.turns_of(Role.FIXER)[0].order
+    assert fixer is not None
     assert fixer.brief.remarks == ("Sand it. " * 500,)
 
 

@@ -19,7 +19,6 @@ from workflows.domain.session import Role, StopReason, TakeTurn, TurnEnd, TurnRe
 from workflows.domain.ticket import Phase
 from workflows.ports.forge import ClosePullRequest, MergePullRequest, OpenPullRequest, PublishChange
 from workflows.ports.model import OpenAccount, TopUpAccount
-from workflows.ports.tracker import PostComment
 from workflows.ports.workspace import DestroyWorkspace, RunChecks
 
 pytestmark = pytest.mark.server
@@ -54,8 +53,8 @@ async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> Non
     assert world.moves == ["Planning", "Plan gate", "Building", "Reviewing", "Merge gate", "Done"]
     assert [merge.head_sha for merge in world.of(MergePullRequest)] == ["head-of-s1"]
     assert "SCRIPTED" in world.of(OpenPullRequest)[0].body
-    assert all("SCRIPTED" in comment.text for comment in world.of(PostComment))
-    assert len({comment.key for comment in world.of(PostComment)}) == len(world.of(PostComment))
+    assert all("SCRIPTED" in remark.text for remark in world.remarks)
+    assert len({remark.key for remark in world.remarks}) == len(world.remarks)
     assert len(world.of(DestroyWorkspace)) == 1
 
 
@@ -277,3 +276,21 @@ async def test_cancel_from_temporal_is_an_abort(start: StartTicket) -> None:
     outcome = await run.outcome()
     assert outcome.phase is Phase.CANCELLED
     assert world.moves[-1] == "Todo"
+
+
+async def test_money_given_early_is_in_force_at_once_and_nobody_is_asked_for_it_later(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 0.3})
+    world.turns[Role.BUILDER] = [
+        works(),
+        TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="$5 are used up."),
+        done("s1"),
+    ]
+    run = await start(world)
+    await approved(run)
+    await run.until(lambda _: bool(world.turns_of(Role.BUILDER)))
+    await run.act(Action.TOP_UP, usd=Decimal(3))
+    await run.until(lambda _: bool(world.of(TopUpAccount)))
+    assert len(world.turns_of(Role.BUILDER)) == 1, "while the session is at work"
+    await run.until(Phase.MERGE_GATE)
+    assert Phase.BUDGET_GATE not in world.moves
+    assert [turn.seq for turn in world.turns_of(Role.BUILDER)] == [1, 2, 2]

@@ -21,8 +21,6 @@ from workflows.domain.policy import Policy
 from workflows.domain.review import Review
 from workflows.domain.session import (
     CloseSession,
-    OpenedSession,
-    OpenSession,
     Role,
     Submission,
     TakeTurn,
@@ -45,7 +43,7 @@ from workflows.ports.forge import (
 )
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
 from workflows.ports.notify import Note, Notify
-from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Tracker
+from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark, Tracker
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace
 
 PLAN = PlanDraft(summary="Mend it", steps=("look", "mend"), acceptance=("it works",))
@@ -124,7 +122,12 @@ class World:
 
     @property
     def comments(self) -> str:
-        return "\n".join(comment.text for comment in self.of(PostComment))
+        return "\n".join(remark.text for remark in self.remarks)
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Everything said on the ticket, in order."""
+        return [asked.remark for asked in self.asked if isinstance(asked, MoveTicket | PostComment) and asked.remark]
 
     async def heard(self, request: Any) -> None:
         name = activity.info().activity_type
@@ -228,11 +231,6 @@ class _Workspace(_Adapter, Workspace):
 
 
 class _Agent(_Adapter, Agent):
-    @activity.defn
-    async def open_session(self, request: OpenSession) -> OpenedSession:
-        await self.world.heard(request)
-        return OpenedSession(prompt=f"sha256:prompt-of-{request.order.session}")
-
     @activity.defn
     async def take_turn(self, turn: TakeTurn) -> TurnReport:
         await self.world.heard(turn)

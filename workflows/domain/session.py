@@ -126,27 +126,17 @@ class SessionOrder(Record):
     """What people said before the first turn: the answer to a question, steering that found no session."""
 
 
-class OpenSession(Record):
-    order: SessionOrder
-
-
-class OpenedSession(Record):
-    prompt: str
-    """Journal reference of the rendered prompt and of everything else that stays the same during the session."""
-
-
 class TakeTurn(Record):
-    """Only what differs from turn to turn; the rest was left with the prompt when the session was opened."""
+    """Only what differs from turn to turn. Prompt and files are those of the turn before."""
 
     session: str
     seq: int
-    prompt: str
-    after: str | None
-    """The turn before this one, None for the first."""
+    after: str | None = None
+    """The turn before this one, None for the first of a conversation."""
+    order: SessionOrder | None = None
+    """Given with the first turn of each start of the session, which opens it; says which prompt and which files."""
     steering: tuple[str, ...] = ()
     """What people said since the last turn, in order."""
-    state: str | None = None
-    """The workspace state after the turn before this one."""
 
 
 class TurnEnd(StrEnum):
@@ -168,7 +158,7 @@ class TurnReport(Record):
     """One line for people: `edit slugify/slugify.py; run_checks: tests exited 1`."""
     spend: Spend = Spend()
     state: str | None = None
-    """Journal reference of the workspace state after the turn; None when it is the base itself."""
+    """Where the turn changed the workspace: journal reference of its new state; None when that is the base itself."""
     failing_call: str = ""
     """Digest of the failing tool call and its result; empty when no call failed."""
     format_error: bool = False

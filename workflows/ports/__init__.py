@@ -15,7 +15,7 @@ PATIENT = RetryPolicy(
     maximum_attempts=16,
 )
 """About ten minutes of trying. Then the ticket waits in Blocked until a person resumes it."""
-SILENCE = timedelta(seconds=2)
+SILENCE = timedelta(seconds=1.5)
 """A step whose worker has given no sign of life for so long is given to another one."""
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
-from workflows.domain.session import CloseSession, OpenedSession, OpenSession, TakeTurn, TurnReport
+from workflows.domain.session import CloseSession, TakeTurn, TurnReport
 from workflows.ports import PATIENT, Port
 
 
@@ -21,22 +21,18 @@ class Agent(Port):
 
     @activity.defn
     @abstractmethod
-    async def open_session(self, request: OpenSession) -> OpenedSession:
-        """Register the run at the gateway and render its prompt into the journal.
-
-        Raises UnknownModel, UnknownPrice (a dollar ceiling is in force and the model has no price), BadCredentials.
-        """
-
-    @activity.defn
-    @abstractmethod
     async def take_turn(self, turn: TakeTurn) -> TurnReport:
         """One model answer and the tool calls it asked for, each journaled before the next begins.
 
-        A retry finds in the journal and at the gateway what was done, and does the rest.
-        Raises TapeMismatch, RunRevoked, BadRequest.
+        A turn with an order first opens the session: its prompt is rendered into the journal and its run registered at
+        the gateway. A turn after which the agent does not go on (any end but WORKING) closes it, as `close_session`
+        does. A retry finds in the journal and at the gateway what was done, and does the rest.
+        Raises TapeMismatch, RunRevoked, BadRequest; with an order also UnknownModel, UnknownPrice (a dollar ceiling is
+        in force and the model has no price) and BadCredentials.
         """
 
     @activity.defn
     @abstractmethod
     async def close_session(self, request: CloseSession) -> None:
-        """Revoke the run: its next call is refused. The workspace stays; it is the ticket's."""
+        """Stop a session that would go on: its run is revoked, and its next call refused. The workspace stays; it is
+        the ticket's."""

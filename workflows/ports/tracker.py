@@ -19,18 +19,24 @@ class ClaimTicket(Record):
     """The version the trigger saw; None when the trigger did not read the ticket."""
 
 
-class MoveTicket(Record):
-    ref: TicketRef
-    to: str
-    """A Phase; or, where the card is put back, the status it had before."""
-
-
-class PostComment(Record):
-    ref: TicketRef
+class Remark(Record):
     key: str
     """The comment's own key: posting the same key again leaves one comment."""
     text: str
     """Markdown."""
+
+
+class MoveTicket(Record):
+    ref: TicketRef
+    to: str
+    """A Phase; or, where the card is put back, the status it had before."""
+    remark: Remark | None = None
+    """Why, for people: said after the card has moved."""
+
+
+class PostComment(Record):
+    ref: TicketRef
+    remark: Remark
 
 
 class Tracker(Port):
@@ -50,7 +56,7 @@ class Tracker(Port):
     @activity.defn
     @abstractmethod
     async def move_ticket(self, move: MoveTicket) -> None:
-        """Show the phase on the card. Moving to where it is already changes nothing."""
+        """Show the phase on the card and say why, once per key. Moving to where it is already changes nothing."""
 
     @activity.defn
     @abstractmethod

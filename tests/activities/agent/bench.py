@@ -15,7 +15,7 @@ from tests.fakes.answers import FakeAnswer, Usage
 from tests.fakes.gateway import Gateway, running_gateway
 from tests.fakes.provider import FakeProvider, Fault, running
 from workflows.domain.change import Check, Repository
-from workflows.domain.session import Brief, OpenSession, Role, SessionOrder, TakeTurn, TurnReport, WorkspaceOrder
+from workflows.domain.session import Brief, Role, SessionOrder, TakeTurn, TurnReport, WorkspaceOrder
 from workflows.domain.ticket import TicketRef
 from workflows.ports.journal import Journal
 from workflows.ports.model import OpenAccount
@@ -79,18 +79,11 @@ class Bench:
         return order.model_copy(update=changes)
 
     async def opened(self, order: SessionOrder | None = None, usd: str = "5") -> TakeTurn:
-        """The first turn of a session that was opened, on an account of so many dollars."""
+        """The first turn of a session, on an account of so many dollars."""
         order = order or self.order()
         account = OpenAccount(account=order.account, models=(order.model,), usd=Decimal(usd), tokens=None)
         await self.gateway.model.open_account(account)
-        prompt = (await self.agent.open_session(OpenSession(order=order))).prompt
-        return TakeTurn(
-            session=order.session,
-            seq=order.first_turn,
-            prompt=prompt,
-            after=order.after,
-            state=order.workspace.state,
-        )
+        return TakeTurn(session=order.session, seq=order.first_turn, after=order.after, order=order)
 
     def sent(self, request: int = -1) -> dict[str, Any]:
         """A request body as the provider got it."""
@@ -103,9 +96,7 @@ class Bench:
 
 def following(turn: TakeTurn, report: TurnReport, steering: Sequence[str] = ()) -> TakeTurn:
     """The turn after this one, as the workflow asks for it."""
-    return turn.model_copy(
-        update={"seq": turn.seq + 1, "after": report.turn, "state": report.state, "steering": tuple(steering)}
-    )
+    return TakeTurn(session=turn.session, seq=turn.seq + 1, after=report.turn, steering=tuple(steering))
 
 
 def journal_in(folder: Path) -> SqlJournal:

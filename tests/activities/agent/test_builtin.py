@@ -108,8 +108,8 @@ async def test_a_question_ends_the_turn_and_what_comes_after_it_is_not_run(at: A
     assert (b.files / "a.py").read_text() == "one\ntwo\n"
     order = b.order(after=report.turn, first_turn=2, opening=("Dots.",))
     resumed = (await b.opened(order)).model_copy(update={"steering": order.opening})
-    assert resumed.prompt == turn.prompt
     await b.agent.take_turn(resumed)
+    assert (await kinds(b)).count(EntryKind.PROMPT) == 1
     asked, not_run, answer = b.news()
     assert "person is asked" in asked["content"][0]["text"]
     assert "Not run" in not_run["content"][0]["text"]
@@ -239,22 +239,44 @@ async def test_after_a_reset_another_way_starts_from_the_files_of_its_own_past(a
 async def test_the_prompt_is_rendered_once_and_holds_for_its_orders(at: At) -> None:
     b = await at(says())
     order = b.order()
-    first = await b.opened(order)
-    assert (await b.opened(order)).prompt == first.prompt
+    first = await b.agent.take_turn(await b.opened(order))
+    assert await b.agent.take_turn(await b.opened(order)) == first
+    assert (await kinds(b)).count(EntryKind.PROMPT) == 1
     changed = order.model_copy(update={"brief": order.brief.model_copy(update={"remarks": ("Other plan.",)})})
-    assert (await b.opened(changed)).prompt != first.prompt
-    assert await kinds(b) == ["prompt", "prompt"]
+    assert (await b.agent.take_turn(await b.opened(changed))).turn != first.turn
+    assert (await kinds(b)).count(EntryKind.PROMPT) == 2
 
 
-async def test_opening_and_closing_a_session_opens_and_revokes_its_run(at: At) -> None:
+async def test_a_closed_session_takes_no_further_turn(at: At) -> None:
     b = await at(says(use("bash", command="true")))
     turn = await b.opened(b.order(limits=Limits(usd=Decimal(2), tokens=100_000)))
-    await b.agent.take_turn(turn)
+    report = await b.agent.take_turn(turn)
     await b.agent.close_session(CloseSession(session="t.builder1"))
     with pytest.raises(ApplicationError) as caught:
-        await b.agent.take_turn(turn.model_copy(update={"steering": ("Go on.",)}))
+        await b.agent.take_turn(following(turn, report))
     assert caught.value.type == "RunRevoked"
     assert b.files.exists(), "the workspace is the ticket's"
+
+
+async def test_a_session_that_has_submitted_is_closed_also_where_that_turn_is_found_again(at: At) -> None:
+    b = await at(says(use("submit", summary="ok")), says(use("bash", command="true")))
+    turn = await b.opened()
+    for agent in (b.agent, b.agent, another_worker(b)):
+        report = await agent.take_turn(turn)
+        assert report.end is TurnEnd.SUBMITTED
+        with pytest.raises(ApplicationError) as caught:
+            await agent.take_turn(following(turn, report))
+        assert caught.value.type == "RunRevoked"
+    await agent.close()
+    assert b.provider.total == 1
+
+
+async def test_a_turn_that_follows_nothing_is_refused(at: At) -> None:
+    b = await at(says())
+    turn = await b.opened()
+    with pytest.raises(ApplicationError, match="follows no turn") as caught:
+        await b.agent.take_turn(turn.model_copy(update={"order": None}))
+    assert caught.value.type == "BadRequest"
 
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.REVIEWER])

@@ -21,7 +21,6 @@ from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import (
     Brief,
     CloseSession,
-    OpenSession,
     Role,
     SessionOrder,
     TakeTurn,
@@ -79,13 +78,7 @@ class Session:
             brief=brief,
             workspace=self.workspace,
         )
-        prompt = (await self.agent.open_session(OpenSession(order=order))).prompt
-        return TakeTurn(
-            session=order.session,
-            seq=1,
-            prompt=prompt,
-            after=None,
-        )
+        return TakeTurn(session=order.session, seq=1, order=order)
 
     async def play(self, turn: TakeTurn) -> list[TurnReport]:
         """Turns until one is the last."""
@@ -126,7 +119,7 @@ async def test_a_build_turns_red_then_green_in_a_real_sandbox(session: Session) 
     assert looked.failing_call
     assert edited.changed
     assert edited.state is not None
-    assert (checked.changed, checked.state) == (False, edited.state)
+    assert (checked.changed, checked.state) == (False, None)
     assert submitted.end is TurnEnd.SUBMITTED
     bill = await session.gateway.bill("t1")
     assert (bill.spend.usd, bill.calls) == (Decimal(0), 4)

@@ -53,11 +53,13 @@ def past(number: int, size: int = 100, prompt: str = "p1", **changes: object) ->
         session="s",
         prompt=prompt,
         steering=(),
-        answer=dump_answer(answer),
-        results=(ToolResult(tool="view", call_id=f"c{number}", text=f"result {number}", line="view a"),),
+        answer="a",
+        results=("r",),
+        state=None,
         report=TurnReport(end=TurnEnd.WORKING, summary=""),
     )
-    return PastTurn(turn.model_copy(update=changes), answer)
+    results = (ToolResult(tool="view", call_id=f"c{number}", text=f"result {number}", line="view a"),)
+    return PastTurn(turn.model_copy(update=changes), answer, results)
 
 
 def texts(messages: list[ModelMessage]) -> list[str]:
@@ -83,8 +85,8 @@ def test_another_session_of_the_conversation_adds_its_prompt_where_it_began() ->
 
 
 def test_an_answer_without_a_call_is_reminded_and_a_refused_call_is_answered() -> None:
-    spoke = PastTurn(past(1).turn.model_copy(update={"results": ()}), ModelResponse([TextPart("done!")]))
-    refused = past(2, results=())
+    spoke = PastTurn(past(1).turn, ModelResponse([TextPart("done!")]), ())
+    refused = PastTurn(past(2).turn, past(2).answer, ())
     assert texts(conversation([spoke, refused], Next("p1", ()), PROMPTS, WINDOW)) == ["first", REMINDER, "Not run."]
 
 
