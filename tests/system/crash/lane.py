@@ -28,8 +28,8 @@ from workflows.domain.ticket import Phase, TicketRef
 Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 100
-PARKED = "post_note: done"
-"""The last a ticket does before it only waits for a person."""
+LAST = {"move_ticket", "post_note"}
+"""The last steps of a ticket before it only waits for a person, taken at the same time."""
 PROGRAMS = {
     Part.WORKER: (sys.executable, "-m", "tests.system.crash.killable_worker"),
     Part.GATEWAY: (sys.executable, "-m", "tests.system.crash.killable_gateway"),
@@ -146,7 +146,9 @@ class Lane:
 
     def _is_parked(self, ticket: str) -> bool:
         steps = [line.what for line in switch.trace(self.orders, ticket) if not line.what.startswith("flow: ")]
-        return steps[-1:] == [PARKED]
+        begun = [number for number, step in enumerate(steps) if step.endswith(": begun")][-len(LAST) :]
+        names = {steps[number].removesuffix(": begun") for number in begun}
+        return names == LAST and all(f"{name}: done" in steps[begun[0] :] for name in names)
 
     async def _approved(self, workflow_id: str, phase: Phase) -> bool:
         """Approve what waits, as somebody who tries again until there is an answer."""

@@ -12,8 +12,8 @@ A_TICKET = 3
 """Kills on the way of one ticket: enough to be done in minutes, few enough to be told apart."""
 
 PASSAGES: Mapping[str, int] = {
-    "flow: task begun": 90,
-    "flow: task done": 90,
+    "flow: task begun": 70,
+    "flow: task done": 70,
     "claim_ticket: begun": 1,
     "claim_ticket: card noted": 2,
     "claim_ticket: card written": 1,
