@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from google.protobuf.duration_pb2 import Duration
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.namespace.v1 import NamespaceConfig
-from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
@@ -97,6 +98,25 @@ async def serves(address: str) -> bool:
             return await client.service_client.check_health()
     except (RuntimeError, RPCError, TimeoutError):
         return False
+
+
+async def works(client: Client) -> bool:
+    """Whether the server still reaches its database, shown by asking for a workflow that does not exist.
+
+    A call that is cancelled at the wrong moment leaves the server's one SQLite connection interrupted for good: it
+    then answers every call with `interrupted (9)`, says it is healthy, and works again after a restart. One that only
+    takes its time works.
+    """
+    nobody = DescribeWorkflowExecutionRequest(
+        namespace=client.namespace, execution=WorkflowExecution(workflow_id="nobody")
+    )
+    try:
+        await client.workflow_service.describe_workflow_execution(nobody, retry=False, timeout=timedelta(seconds=10))
+    except RPCError as error:
+        if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+            return True
+        return error.status is RPCStatusCode.NOT_FOUND and "workflow" in error.message.lower()
+    return True
 
 
 async def keep_stories(client: Client) -> None:

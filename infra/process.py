@@ -22,6 +22,10 @@ SETTLED_SECONDS = 10.0
 """A process that lived this long counts as healthy again: the next death starts the waits from the beginning."""
 LOG_BYTES = 10_000_000
 
+WATCH_SECONDS = 2.0
+MOST_MISSES = 3
+"""So many times in a row a process may not work when it is looked at."""
+
 _POLL_SECONDS = 0.05
 _LEASH = Path(__file__).with_name("leash.py")
 
@@ -29,6 +33,8 @@ _LEASH = Path(__file__).with_name("leash.py")
 class What(StrEnum):
     STARTED = "started"
     READY = "ready"
+    STUCK = "stuck"
+    """It lives and no longer works: it is killed."""
     DIED = "died"
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -52,6 +58,8 @@ class StackEvent(Record):
                 return f"{self.part} started (process {self.pid})"
             case What.READY:
                 return f"{self.part} is ready after {self.seconds:.1f} s (process {self.pid})"
+            case What.STUCK:
+                return f"{self.part} lives and no longer works: it is killed (process {self.pid})"
             case What.DIED:
                 return f"{self.part} died ({self.how}) after {self.seconds:.1f} s (process {self.pid})"
             case What.STOPPING:
@@ -71,6 +79,8 @@ class Program:
     log: Path
     is_ready: Callable[[int], Awaitable[bool]]
     """Whether the process with this id serves. Asked until it says yes; must answer soon."""
+    works: Callable[[], Awaitable[bool]] | None = None
+    """Whether it still does its work, asked from time to time while it serves. None: it lives, so it works."""
     has_spare: bool = False
     """Keep one more of it loaded and waiting (see infra.spare), which serves at once when the first one dies."""
 
@@ -84,6 +94,7 @@ class Supervised:
     _process: asyncio.subprocess.Process | None = None
     _keeper: "asyncio.Task[None] | None" = None
     _serves: "asyncio.Task[None] | None" = None
+    _watch: "asyncio.Task[None] | None" = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _spare: asyncio.subprocess.Process | None = None
 
@@ -121,8 +132,8 @@ class Supervised:
 
     async def stop(self, patience_seconds: float) -> None:
         """SIGTERM, then SIGKILL for the whole group when the patience is over. Harmless when it never started."""
-        await _ended(self._keeper)
-        await _ended(self._serves)
+        for task in (self._keeper, self._serves, self._watch):
+            await _ended(task)
         if self._spare is not None:
             await self._kill_tree(self._spare)
             self._spare = None
@@ -146,7 +157,8 @@ class Supervised:
             await process.wait()
             lived = time.monotonic() - begun
             self._ready.clear()
-            await _ended(self._serves)
+            for task in (self._serves, self._watch):
+                await _ended(task)
             await self._kill_tree(process)
             self._say(What.DIED, process.pid, lived, _how(process.returncode))
             deaths = 0 if lived > SETTLED_SECONDS else deaths
@@ -195,8 +207,18 @@ class Supervised:
             await asyncio.sleep(_POLL_SECONDS)
         self._ready.set()
         self._say(What.READY, pid, time.monotonic() - begun)
+        if self.program.works is not None:
+            self._watch = asyncio.create_task(self._watched(pid, self.program.works))
         if self.program.has_spare and self._spare is None:
             self._spare = await self._created(spare=True)
+
+    async def _watched(self, pid: int, works: Callable[[], Awaitable[bool]]) -> None:
+        misses = 0
+        while misses < MOST_MISSES:
+            await asyncio.sleep(WATCH_SECONDS)
+            misses = 0 if await works() else misses + 1
+        self._say(What.STUCK, pid)
+        self.kill(signal.SIGKILL)
 
     async def _kill_tree(self, process: asyncio.subprocess.Process) -> None:
         """End what is left of its group: helpers of a dead process must not work on beside its successor."""

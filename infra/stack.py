@@ -141,11 +141,20 @@ class Stack:
         async def is_ready(_: int) -> bool:
             return await devserver.serves(address)
 
-        await self._run(Part.SERVER, devserver.command(program, ports, database), is_ready)
+        async def works() -> bool:
+            return self._client is None or await devserver.works(self._client)
+
+        await self._run(Part.SERVER, devserver.command(program, ports, database), is_ready, works)
         home.write(self.settings, home.ServerFile(address=address, ui=self.ui_url, pid=self.pid(Part.SERVER)))
         await devserver.keep_stories(await temporal.connect(self.settings))
 
-    async def _run(self, part: Part, argv: tuple[str, ...], is_ready: Callable[[int], Awaitable[bool]]) -> None:
+    async def _run(
+        self,
+        part: Part,
+        argv: tuple[str, ...],
+        is_ready: Callable[[int], Awaitable[bool]],
+        works: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         program = Program(
             name=part,
             argv=argv,
@@ -153,6 +162,7 @@ class Stack:
             cwd=ROOT,
             log=self.settings.home / "logs" / f"{part}.log",
             is_ready=is_ready,
+            works=works,
             has_spare=part is Part.WORKER and self.settings.spare_worker,
         )
         self._running[part] = Supervised(program, self._heard)

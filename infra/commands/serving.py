@@ -15,7 +15,7 @@ from infra.process import StackEvent, What
 from infra.settings import Settings
 from infra.stack import ROOT, Part, Stack, absolute, environment, server_is_elsewhere
 
-_STYLES = {What.READY: "green", What.DIED: "bold red", What.STARTED: "dim", What.STOPPING: "dim", What.STOPPED: "dim"}
+_STYLES = {What.READY: "green", What.STUCK: "bold red", What.DIED: "bold red"}
 
 
 async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> None:
@@ -79,7 +79,7 @@ def _teller(console: Console) -> Callable[[StackEvent], None]:
         if console.as_json:
             console.line(event)
         else:
-            console.terminal.print(f"[{_STYLES[event.what]}]{safe(event.sentence)}[/]")
+            console.terminal.print(f"[{_STYLES.get(event.what, 'dim')}]{safe(event.sentence)}[/]")
 
     return tell
 

@@ -13,7 +13,7 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
 
-from infra import temporal
+from infra import devserver, temporal
 from infra.client import find_ticket, list_tickets, start_ticket, ticket_line
 from infra.devserver import RETENTION
 from infra.exits import NotFound, OutOfReach
@@ -76,6 +76,16 @@ async def test_a_killed_server_comes_back_with_every_ticket(tmp_path: Path, monk
     with sqlite3.connect(tmp_path / "temporal.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+async def test_a_server_without_its_database_is_told_from_one_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(tmp_path, monkeypatch) as stack:
+        assert await devserver.works(stack.client)
+        with sqlite3.connect(tmp_path / "temporal.db", timeout=30) as database:
+            database.execute("DROP TABLE current_executions")
+        assert not await devserver.works(stack.client)
 
 
 async def test_tickets_are_found_and_listed_without_a_worker(client: Client) -> None:

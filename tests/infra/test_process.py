@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import process
 from infra.exits import OutOfReach
 from infra.process import Program, StackEvent, Supervised, What
 
@@ -204,3 +205,25 @@ async def test_a_spare_that_was_killed_is_replaced_by_a_fresh_start(tmp_path: Pa
         supervised.kill(signal.SIGKILL)
         await supervised.wait_ready()
         assert supervised.pid not in (first, spare)
+
+
+async def test_one_that_lives_and_no_longer_works_is_killed_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "WATCH_SECONDS", 0.02)
+    answers = iter([True, False, False, True, False, False, False])
+    events: list[StackEvent] = []
+
+    async def works() -> bool:
+        return next(answers, True)
+
+    async with running(replace(program(tmp_path), works=works), events) as supervised:
+        first = supervised.pid
+        async with asyncio.timeout(20):
+            while supervised.pid == first:  # noqa: ASYNC110  # another process: no event to wait for
+                await asyncio.sleep(0.02)
+            await supervised.wait_ready()
+    assert next(answers, None) is None, "two misses in a row are forgiven"
+    told = [event.what for event in events]
+    assert told[:5] == [What.STARTED, What.READY, What.STUCK, What.DIED, What.STARTED]
+    await until_gone(first)
