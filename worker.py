@@ -111,8 +111,11 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
     async with capabilities(settings) as adapters, worker(client, settings, adapters):
         watching = asyncio.create_task(obey_the_board(client, settings.board_folder))
         print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
-        await stopping.wait()
-        watching.cancel()
+        try:
+            await stopping.wait()
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
 
 
 async def check_sandbox(settings: Settings) -> int:
