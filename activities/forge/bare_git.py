@@ -1,5 +1,6 @@
 """The local forge: a bare repository per source, pull requests as files. The person's own repository is only read."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator
@@ -159,7 +160,8 @@ class BareGitForge(Forge):
 
     async def _show_head(self, repository: Repository, pull: Pull, head: str) -> None:
         """Write the files for this head. The page comes last: with it the pull request exists."""
-        replace_file(pull.path.with_name("diff.patch"), await self.clones.diff(repository, head))
+        diff = await self.clones.diff(repository, head)
+        await asyncio.to_thread(replace_file, pull.path.with_name("diff.patch"), diff)
         pull.put("head", head)
         pull.save()
 

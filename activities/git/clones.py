@@ -1,5 +1,6 @@
 """Trusted clones: what the orchestrator's own git works on."""
 
+import asyncio
 import os
 import posixpath
 import re
@@ -182,7 +183,7 @@ class TrustedClones:
         file = folder / f"{repository.base_sha}.pack"
         if file.exists():
             os.utime(file)
-            return file.read_bytes()
+            return await asyncio.to_thread(file.read_bytes)
         packed = await self.git.run(
             "pack-objects", "--quiet", "--revs", "--delta-base-offset", "--stdout",
             repository=self.path(repository.name), stdin=f"{repository.base_sha}\n".encode(),
@@ -190,7 +191,7 @@ class TrustedClones:
         )  # fmt: skip
         if packed.cut:
             raise GitError(f"The history of {repository.name} is larger than {_MOST_PACK_BYTES:,} bytes.")
-        replace_file(file, packed.out)
+        await asyncio.to_thread(replace_file, file, packed.out)
         for old in sorted(folder.glob("*.pack"), key=lambda pack: pack.stat().st_mtime)[:-_KEPT_PACKS]:
             old.unlink(missing_ok=True)
         return packed.out
