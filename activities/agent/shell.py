@@ -55,14 +55,15 @@ def search_command(asked: Search) -> str:
             f"rg -n --no-heading --color never --sort path --max-count {SEARCH_HITS + 1} {only}-e {quote(pattern)} ."
         )
         include = f"--include={quote(glob.rsplit('/', 1)[-1])} " if glob else ""
-        fallback = f"grep -rnIE -m {SEARCH_HITS + 1} --exclude-dir=.git {include}-e {quote(pattern)} . | sort"
+        fallback = f"grep -rnIE -m {SEARCH_HITS + 1} --exclude-dir=.git {include}-e {quote(pattern)} ."
     else:
         ripgrep = f"rg --files --sort path {f'-g {quote(glob)}' if glob else ''}"
         named = f"-name {quote(glob.rsplit('/', 1)[-1])}" if glob else ""
-        fallback = f"find . -path ./.git -prune -o -type f {named} -print | sort"
+        fallback = f"find . -path ./.git -prune -o -type f {named} -print"
     return (
-        f"if command -v rg >/dev/null 2>&1; then found=$({ripgrep} 2>&1); else found=$({fallback} 2>&1); fi\n"
-        "code=$?\n"
+        f"if command -v rg >/dev/null 2>&1; then found=$({ripgrep} 2>&1); code=$?\n"
+        # Sorted apart: the exit code of a pipeline is that of its end.
+        f'else found=$({fallback} 2>&1); code=$?; found=$(printf "%s\\n" "$found" | sort); fi\n'
         '[ -z "$found" ] || printf "%s\\n" "$found" | sed "s|^\\./||" '
         f"| cut -c1-{HIT_CHARS} | head -n {SEARCH_HITS + 1}\n"
         '[ "$code" -lt 2 ]'

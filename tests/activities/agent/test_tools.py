@@ -132,6 +132,13 @@ async def test_view_says_what_cannot_be_seen(checkout: Checkout, tmp_path: Path,
     assert not (tmp_path / "k" / "files" / "pwned").exists()
 
 
+async def searched(checkout: Checkout, asked: Search, fallback: bool) -> ToolResult:
+    """Search as in a sandbox that has ripgrep, or as in one that has not."""
+    command = shell.search_command(asked)
+    hidden = command.replace("command -v rg", "false") if fallback else command
+    return shell.found(await checkout.run(f"{asked.pattern}{fallback}".encode().hex(), hidden, 30), CALL, asked)
+
+
 @pytest.mark.parametrize("fallback", [False, True], ids=["ripgrep", "grep"])
 @pytest.mark.parametrize(
     ("asked", "ok", "said"),
@@ -146,22 +153,20 @@ async def test_view_says_what_cannot_be_seen(checkout: Checkout, tmp_path: Path,
 async def test_search_finds_lines_and_files(
     checkout: Checkout, tmp_path: Path, fallback: bool, asked: Search, ok: bool, said: str
 ) -> None:
-    command = shell.search_command(asked)
-    hidden = command.replace("command -v rg", "false") if fallback else command
-    ran = await checkout.run("job", hidden, 30)
-    result = shell.found(ran, CALL, asked)
+    result = await searched(checkout, asked, fallback)
     assert (result.ok, result.text) == (ok, said)
     assert not (tmp_path / "k" / "files" / "pwned").exists()
 
 
-async def test_search_is_capped_and_a_bad_pattern_is_told(checkout: Checkout) -> None:
-    many = await shell.search(checkout, "job1", CALL, Search(pattern="."))
+@pytest.mark.parametrize("fallback", [False, True], ids=["ripgrep", "grep"])
+async def test_search_is_capped_and_a_bad_pattern_is_told(checkout: Checkout, fallback: bool) -> None:
+    many = await searched(checkout, Search(pattern="."), fallback)
     assert many.text.splitlines()[-1] == "[more than 100 lines: narrow the pattern or the glob]"
     assert len(many.text.splitlines()) == 101
     assert max(map(len, many.text.splitlines())) <= 240
-    bad = await shell.search(checkout, "job2", CALL, Search(pattern="("))
+    bad = await searched(checkout, Search(pattern="("), fallback)
     assert not bad.ok
-    assert "unclosed group" in bad.text
+    assert ("Unmatched (" if fallback else "unclosed group") in bad.text
 
 
 async def test_bash_tells_how_it_ended(checkout: Checkout) -> None:
