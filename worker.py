@@ -59,7 +59,8 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
     clones = TrustedClones(home / "clones")
     sandbox = local_sandbox(settings)
     checkouts = SandboxCheckouts(sandbox, clones, journal)
-    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=30) as gateway:
+    # The timeout is below that of the port's steps, so that people read what cannot be reached.
+    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
         agent = BuiltinAgent(
             journal,
             checkouts,
