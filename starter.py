@@ -13,7 +13,7 @@ import click
 
 from infra.console import Console, run_cli
 from infra.exits import Told, exit_now
-from workflows.domain.decision import Action, Decision
+from workflows.domain.decision import MOST_USD, Action, Decision
 
 # What the commands need is imported by the commands, so that `pawl --help` and a mistyped word are answered at once.
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class Verb(click.Command):
         ]
 
 
-_MOST_DOLLARS = 1_000_000
 _MOST_TOKENS = 10**12
 
 
@@ -54,10 +53,8 @@ class Dollars(click.ParamType[Decimal]):
             amount = Decimal(0)
         if not amount.is_finite() or amount <= 0:
             self.fail(f"{value!r} is not an amount of dollars above 0.", param, ctx)
-        if amount > _MOST_DOLLARS:
-            self.fail(
-                f"{value!r} is more than {_MOST_DOLLARS:,} dollars, the most that can be given at once.", param, ctx
-            )
+        if amount > MOST_USD:
+            self.fail(f"{value!r} is more than {MOST_USD:,} dollars, the most that can be given at once.", param, ctx)
         return amount
 
 

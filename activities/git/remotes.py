@@ -46,12 +46,6 @@ async def resolve(git: Git, url: str, branch: str = "") -> tuple[str, str]:
     raise RepositoryMissing(_nothing_there(url, branch, others, detached="HEAD" in heads))
 
 
-async def branch_head(git: Git, url: str, branch: str) -> str:
-    """The commit the branch is at; empty when there is no such branch."""
-    ref = f"refs/heads/{branch}"
-    return (await _listed(git, url, ref)).get(ref, "")
-
-
 async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -> None:
     """Fetch branches into a bare repository whose lock the caller holds. Raises RepositoryMissing, AccessDenied."""
     try:
