@@ -73,6 +73,9 @@ class TicketCrew(TicketSteps):
         order = self._session_order(role, brief, workspace, after)
         while True:
             self._raised = False
+            await workflow.wait_condition(lambda: not self._status.paused)
+            early, self._steering = tuple(said.note for said in self._steering), []
+            order = order.model_copy(update={"opening": order.opening + early})
             try:
                 outcome = await self._run_session(order)
             except ChildWorkflowError as error:
@@ -116,10 +119,8 @@ class TicketCrew(TicketSteps):
 
     async def _run_session(self, order: SessionOrder) -> SessionOutcome:
         """Run the child to its end, passing on what people say to it meanwhile."""
-        await workflow.wait_condition(lambda: not self._status.paused)
-        early, self._steering = tuple(said.note for said in self._steering), []
         self._start_line(order)
-        child = await self._started(order.model_copy(update={"opening": order.opening + early}))
+        child = await self._started(order)
         try:
             self._go_on()
             outcome = await self._attended(child)
@@ -231,7 +232,7 @@ class TicketCrew(TicketSteps):
         if self._session_ceiling is not None:
             self._session_ceiling += added
         raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling, tokens_ceiling=self._token_ceiling)
-        await self._step(Model.top_up_account, raised, Model.step(f"Raise the ceiling to ${self._ceiling}"))
+        await self._step(Model.top_up_account, raised, Model.step("Raise the ceilings"))
         self._raised = True
 
 

@@ -81,6 +81,8 @@ class TicketDesk:
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
         self._heard_ids: set[str] = set()
+        self._dragged_to = ""
+        """Where a person put the card to end the ticket: there it stays."""
 
     approve, approve_update = _signal(Action.APPROVE), _update(Action.APPROVE)
     request_changes, request_changes_update = _signal(Action.REQUEST_CHANGES), _update(Action.REQUEST_CHANGES)
@@ -103,6 +105,8 @@ class TicketDesk:
             self.tell(f"The card was moved to {status}, which asks for nothing here")
         else:
             self.hear(action, Decision(note=f"the card was moved to {status}", by="the board"))
+            if action is Action.ABORT and self._ending is not None:
+                self._dragged_to = status
 
     @workflow.query(name="status", description="Where the ticket is, what it waits for, and its story so far.")
     def status(self) -> TicketStatus:

@@ -165,11 +165,11 @@ class Session:
             self._seen_steering.add(said.id)
             self._steering.append(said)
 
-    @workflow.signal(description="Take no further turn until resumed. No payload needed.")
+    @workflow.signal(description="Sent by the ticket; to pause, signal the ticket. No payload needed.")
     def pause(self, decision: Decision | str | None = None) -> None:
         self._paused = True
 
-    @workflow.signal(description="Go on after a pause. No payload needed.")
+    @workflow.signal(description="Sent by the ticket; to resume, signal the ticket. No payload needed.")
     def resume(self, decision: Decision | str | None = None) -> None:
         self._paused = False
 

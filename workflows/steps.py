@@ -17,7 +17,7 @@ from workflows.domain.ticket import Phase
 from workflows.domain.words import gate_hint
 from workflows.ports.notify import Note, Notify
 from workflows.ports.tracker import MoveTicket, PostComment, Remark, Tracker
-from workflows.trouble import message_of, type_of
+from workflows.trouble import message_of, to_its_end, type_of
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -41,15 +41,26 @@ class TicketSteps(TicketDesk):
         method: Callable[[Any, Request], Coroutine[Any, Any, Reply]],
         request: Request,
         config: ActivityConfig,
+        keep: Callable[[Reply], None] | None = None,
     ) -> Reply:
-        """Take one step. What no retry could mend waits in Blocked until a person resumes it; nothing is lost."""
+        """Take one step. What no retry could mend waits in Blocked until a person resumes it; nothing is lost.
+
+        A step with `keep` is not cut short when people end the ticket meanwhile: `keep` gets its reply, so that what
+        was done outside is known and can be undone.
+        """
         while True:
             await workflow.wait_condition(lambda: not self._status.paused)
             try:
-                reply = await workflow.execute_activity_method(method, request, **config)
+                taking = workflow.execute_activity_method(method, request, **config)
+                if keep:
+                    reply = await to_its_end(asyncio.ensure_future(taking))
+                    keep(reply)
+                else:
+                    reply = await taking
                 self._go_on()
                 return reply
             except ActivityError as error:
+                self._go_on()
                 if is_cancelled_exception(error):
                     raise
                 if type_of(error) == Failure.CLAIM_LOST:
@@ -115,7 +126,10 @@ class TicketSteps(TicketDesk):
             phase=phase,
             text=self._status.waiting_for or str(phase),
         )
-        await asyncio.gather(shown, self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {phase}")))
+        told = self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {phase}"))
+        for result in await asyncio.gather(shown, told, return_exceptions=True):  # neither runs on when the other fails
+            if isinstance(result, BaseException):
+                raise result
 
     async def _move(self, to: str, remark: Remark | None = None) -> None:
         self._shown_phase = to

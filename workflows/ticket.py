@@ -32,6 +32,8 @@ from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Worksp
 from workflows.trouble import to_its_end
 from workflows.work import Ground, TicketWork
 
+MERGED = Ended(Phase.DONE, "The pull request is merged.")
+
 
 @workflow.defn(name="Ticket")
 class Ticket(TicketWork):
@@ -43,7 +45,7 @@ class Ticket(TicketWork):
         self._card_before = ""
         self._claimed = False
         self._account_is_open = False
-        self._plan: Plan | None = None
+        self._approved: Plan | None = None
         self._approved_by = ""
 
     @workflow.run
@@ -56,7 +58,7 @@ class Ticket(TicketWork):
         if not way.done():
             way.cancel()
         (stopped,) = await to_its_end(asyncio.gather(way, return_exceptions=True))
-        end = self._ending or stopped
+        end = self._merged() or self._ending or stopped
         if not isinstance(end, Ended):
             raise end
         return await to_its_end(asyncio.ensure_future(self._hand_back(end)))
@@ -72,17 +74,20 @@ class Ticket(TicketWork):
             await self._merge_when_approved(plan, pull_request, review)
         except Ended as end:
             return end
-        return Ended(Phase.DONE, "The pull request is merged.")
+        return MERGED
 
     # Claim, prepare
 
     async def _claim(self) -> Card:
         claim = ClaimTicket(ref=self._order.ref, account=self._account, version=self._order.version)
-        card = await self._step(Tracker.claim_ticket, claim, Tracker.step(f"Claim {self._order.identifier}"))
-        self._claimed, self._card_before = True, card.status
+        step = Tracker.step(f"Claim {self._order.identifier}")
+        card = await self._step(Tracker.claim_ticket, claim, step, self._hold)
         self._show(title=card.title)
         await self._arrive(Phase.PLANNING, f"Pawl has taken {card.identifier}.")
         return card
+
+    def _hold(self, card: Card) -> None:
+        self._claimed, self._card_before = True, card.status
 
     async def _prepare(self, card: Card) -> None:
         """Repository, policy, money and sandbox: whatever can be wrong is found before anything is paid."""
@@ -117,11 +122,11 @@ class Ticket(TicketWork):
         last: SessionOutcome | None = None
         for revision in range(1, self._budget.plan_revisions + 1):
             last = await self._submitted(Role.PLANNER, self._told(remarks=remarks), last)
-            plan = self._plan = Plan(revision=revision, draft=last.submitted(PlanDraft))
+            plan = Plan(revision=revision, draft=last.submitted(PlanDraft))
             self._show(plan=plan.markdown())
             action, decision = await self._gate(Phase.PLAN_GATE, plan.markdown(), plan.hash)
             if action is Action.APPROVE:
-                self._approved_by = decision.by
+                self._approved, self._approved_by = plan, decision.by
                 return plan
             if action is Action.REJECT:
                 raise Ended(Phase.DECLINED, f"The plan was rejected. {decision.note}".strip())
@@ -144,10 +149,13 @@ class Ticket(TicketWork):
             title=f"{self._order.identifier}: {self._on.ticket.title}"[:200],
             body=pull_request_body(self._on.ticket, plan, work, self._approved_by, self._order.label),
         )
-        pull_request = await self._step(Forge.open_pull_request, opening, Forge.step("Open the pull request"))
-        self._show(pull_request=pull_request)
+        step = Forge.step("Open the pull request")
+        pull_request = await self._step(Forge.open_pull_request, opening, step, self._show_pull_request)
         await self._arrive(Phase.REVIEWING, f"Pull request {pull_request.number}: {pull_request.url}")
         return pull_request
+
+    def _show_pull_request(self, pull_request: PullRequest) -> None:
+        self._show(pull_request=pull_request)
 
     # Review and fix
 
@@ -199,13 +207,18 @@ class Ticket(TicketWork):
                 merge = MergePullRequest(
                     repository=self._on.repository, number=pull_request.number, head_sha=self._head
                 )
-                merged = await self._step(Forge.merge_pull_request, merge, Forge.step("Merge the pull request"))
-                self._show(pull_request=merged)
+                step = Forge.step("Merge the pull request")
+                await self._step(Forge.merge_pull_request, merge, step, self._show_pull_request)
                 return
             await self._fix(plan, Review(summary="A person asks for the changes in the remarks."), (decision.note,))
             review = await self._review_and_fix(plan, pull_request)
 
     # The end
+
+    def _merged(self) -> Ended | None:
+        """A merge that was under way when people ended the ticket may have come about: then that is the truth."""
+        pull_request = self._status.pull_request
+        return MERGED if pull_request and pull_request.merged_sha else None
 
     async def _hand_back(self, end: Ended) -> TicketOutcome:
         """Whatever the end: nothing runs on, the work is kept, people know, and the books are closed."""
@@ -221,7 +234,7 @@ class Ticket(TicketWork):
             identifier=self._order.identifier,
             phase=end.phase,
             summary=end.reason,
-            plan_hash=self._plan.hash if self._plan else "",
+            plan_hash=self._approved.hash if self._approved else "",
             approved_by=self._approved_by,
             branch=self._status.branch if self._head else "",
             pull_request=pull_request,
@@ -248,4 +261,4 @@ class Ticket(TicketWork):
             return
         await self._arrive(phase, text)
         if phase is Phase.CANCELLED:
-            await self._move(self._card_before)
+            await self._move(self._dragged_to or self._card_before)

@@ -100,9 +100,11 @@ class TicketWork(TicketCrew):
 
     async def _publish(self) -> Change:
         """Push the files as they passed the checks."""
-        change = await self._step(Forge.publish_change, self._publication(), Forge.step(f"Push {self._on.branch}"))
+        step = Forge.step(f"Push {self._on.branch}")
+        return await self._step(Forge.publish_change, self._publication(), step, self._note_published)
+
+    def _note_published(self, change: Change) -> None:
         self._head, self._published = change.head_sha, self._state
-        return change
 
     async def _keep_the_work(self) -> None:
         """What an agent made and nobody has published yet is pushed to the branch, so that no end loses it."""
@@ -117,6 +119,6 @@ class TicketWork(TicketCrew):
             repository=self._on.repository,
             branch=self._on.branch,
             state=self._state or "",
-            message=f"{prefix}{self._on.ticket.title}\n\nTicket: {self._order.identifier}",
+            message=f"{prefix}{self._on.ticket.title[:200]}\n\nTicket: {self._order.identifier}",
             previous_head=self._head,
         )

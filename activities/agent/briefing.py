@@ -14,7 +14,8 @@ async def briefed(journal: Journal, past: Past, order: SessionOrder) -> str:
     that goes on after a question or a top-up keeps the one it began with."""
     if order.after and session_of(order.after) == order.session:
         return (await past.up_to(order.after))[-1].turn.prompt
-    told = json.dumps([order.role, order.model, order.after, order.brief.model_dump(mode="json")])
+    base = order.workspace.repository.base_sha
+    told = json.dumps([order.role, order.model, order.after, base, order.brief.model_dump(mode="json")])
     key = f"prompt-{short_digest(told)}"
     known = await journal.get(order.session, key)
     if known is not None:

@@ -86,8 +86,19 @@ class BuiltinAgent(Agent):
         start = await self._start(turn)
         report = await self._taken(turn, start)
         if report.end is not TurnEnd.WORKING:
-            await self._runs.close_run(turn.session)
+            await self._ended(turn.session)
         return report
+
+    async def _ended(self, session: str) -> None:
+        """Close the run. The turn is taken and journaled: neither a gateway that is away nor a cancellation may keep
+        the ticket from learning what came of it. A run left open ends when the account's next one is opened."""
+        closing = asyncio.ensure_future(self._runs.close_run(session))
+        try:
+            await asyncio.wait({closing})
+        except asyncio.CancelledError:
+            await asyncio.wait({closing})
+        if error := closing.exception():
+            activity.logger.warning("The run of %s was not revoked: %s", session, error)
 
     @activity.defn
     async def close_session(self, request: CloseSession) -> None:

@@ -12,7 +12,8 @@ from workflows import names
 from workflows.domain.decision import Action
 from workflows.domain.session import Role, TakeTurn
 from workflows.domain.ticket import Phase
-from workflows.ports.forge import PublishChange
+from workflows.ports.forge import ClosePullRequest, MergePullRequest, OpenPullRequest, PublishChange
+from workflows.ports.tracker import ClaimTicket
 from workflows.ports.workspace import DestroyWorkspace
 
 pytestmark = pytest.mark.server
@@ -108,3 +109,58 @@ async def reset_to_the_start(client: Client, run: Run) -> None:
         )
     )
     run.handle = client.get_workflow_handle(run.handle.id)
+
+
+async def test_an_abort_that_meets_the_opening_of_the_pull_request_closes_it(start: StartTicket) -> None:
+    world = World(delays={"open_pull_request": 0.4})
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(lambda _: bool(world.of(OpenPullRequest)))
+    await run.act(Action.ABORT)
+    outcome = await run.outcome()
+    assert outcome.phase is Phase.CANCELLED
+    assert outcome.pull_request is not None
+    assert [closed.number for closed in world.of(ClosePullRequest)] == [outcome.pull_request.number]
+
+
+async def test_an_abort_that_meets_the_claim_frees_the_card(start: StartTicket) -> None:
+    world = World(delays={"claim_ticket": 0.4})
+    run = await start(world)
+    await run.until(lambda _: bool(world.of(ClaimTicket)))
+    await run.act(Action.ABORT)
+    assert (await run.outcome()).phase is Phase.CANCELLED
+    assert world.moves == [Phase.CANCELLED, "Todo"]
+
+
+async def test_an_abort_that_comes_after_the_merge_does_not_deny_it(start: StartTicket) -> None:
+    world = World(delays={"merge_pull_request": 0.4})
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(lambda _: bool(world.of(MergePullRequest)))
+    await run.act(Action.ABORT)
+    assert (await run.outcome()).phase is Phase.DONE
+    assert not world.of(ClosePullRequest)
+
+
+async def test_a_plan_that_was_rejected_is_not_called_approved(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.REJECT, note="Not now.")
+    outcome = await run.outcome()
+    assert (outcome.phase, outcome.plan_hash) == (Phase.DECLINED, "")
+    assert "approved by" not in world.comments
+
+
+@pytest.mark.parametrize("column", ["Gave up", "Cancelled", "Todo"])
+async def test_a_card_that_was_dragged_to_an_end_stays_there(start: StartTicket, column: str) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.handle.signal("card-moved", column)
+    assert (await run.outcome()).phase is Phase.CANCELLED
+    assert world.moves[-1] == column

@@ -40,7 +40,7 @@ async def test_every_action_is_a_signal_that_an_empty_box_cannot_break(start: St
 
 
 async def test_an_approval_that_comes_while_the_board_is_being_told_counts(start: StartTicket) -> None:
-    world = World(delays={"post_comment": 0.3})
+    world = World(delays={"move_ticket": 0.3})
     run = await start(world)
     await run.until(Phase.PLAN_GATE)
     await signal(run, "approve")
