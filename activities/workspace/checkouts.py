@@ -26,7 +26,8 @@ class SandboxCheckouts(Checkouts):
 
     async def open(self, order: WorkspaceOrder) -> Checkout:
         """A checkout is ready when the sandbox's set-up job has succeeded: the provider keeps that, out of the
-        agent's reach. Whatever a crash left of the set-up is found by its job id, or made again from scratch."""
+        agent's reach. Whatever a crash left of the set-up is found by its job id, or made again from scratch; so is a
+        checkout of another base, where the ticket was reset to before its repository was opened."""
         said = ""
         for _ in range(_ATTEMPTS):
             ref = await self._sandbox.ensure(_spec(order))
@@ -42,12 +43,13 @@ class SandboxCheckouts(Checkouts):
 
     async def _set_up(self, checkout: SandboxCheckout, ref: SandboxRef, order: WorkspaceOrder) -> str:
         """Set the checkout up unless that was done. What went wrong, or nothing."""
-        if not await self._was_started(ref):
+        job = f"{_SET_UP}:{order.repository.base_sha[:12]}"
+        if not await self._was_started(ref, job):
             await put_base(self._sandbox, ref, order, self._clones)
             if order.state:
                 await self._sandbox.write(ref, places.STATE_BUNDLE, await self._state(order.state))
         repository = order.repository
-        view = await checkout.job(_SET_UP, git_job(places.SET_UP, repository.base_sha, repository.base_branch))
+        view = await checkout.job(job, git_job(places.SET_UP, repository.base_sha, repository.base_branch))
         return "" if succeeded(view) else f"{view.reason} {view.code}: {readable(view.err)}"
 
     async def _state(self, state: str) -> bytes:
@@ -56,9 +58,9 @@ class SandboxCheckouts(Checkouts):
         except KeyError as error:
             raise Denied(f"The journal has lost the workspace state {state}.") from error
 
-    async def _was_started(self, ref: SandboxRef) -> bool:
+    async def _was_started(self, ref: SandboxRef, job: str) -> bool:
         try:
-            await self._sandbox.poll(ref, _SET_UP)
+            await self._sandbox.poll(ref, job)
         except BadSpec:
             return False
         return True

@@ -237,3 +237,17 @@ async def test_a_repository_that_moved_on_still_opens_at_its_base(
     git(tmp_path / "origin", "commit", "-q", "--allow-empty", "-m", "later")
     checkout = await checkouts.open(order)
     assert (await sh(checkout, "j", "git rev-parse HEAD")).strip() == order.repository.base_sha
+
+
+async def test_after_a_reset_to_before_the_base_was_fixed_the_files_are_those_of_the_new_base(
+    checkouts: SandboxCheckouts, clones: TrustedClones, order: WorkspaceOrder, tmp_path: Path
+) -> None:
+    before = await checkouts.open(order)
+    await sh(before, "j", "echo mine > README")
+    (tmp_path / "origin" / "README").write_text("moved on\n")
+    git(tmp_path / "origin", "commit", "-qam", "later")
+    branch, sha = await clones.fetch("origin", order.repository.url)
+    moved = order.repository.model_copy(update={"base_branch": branch, "base_sha": sha})
+    after = await checkouts.open(order.model_copy(update={"repository": moved}))
+    assert await sh(after, "k", "cat README; git status --short") == "moved on\n"
+    assert await after.keep_state("l") is None
