@@ -55,6 +55,7 @@ class TicketCrew(TicketSteps):
         self._budget, self._models = policy.budget, policy.models
         self._ceiling = self._order.usd or policy.budget.usd
         self._token_ceiling = policy.budget.tokens
+        self._counts_tokens = self._token_ceiling is not None
         self._session_ceiling = policy.budget.usd_per_session
 
     def _account_order(self, policy: Policy) -> OpenAccount:

@@ -81,6 +81,7 @@ class TicketDesk:
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
         self._heard_ids: set[str] = set()
+        self._counts_tokens = True
         self._dragged_to = ""
         """Where a person put the card to end the ticket: there it stays."""
 
@@ -122,6 +123,7 @@ class TicketDesk:
             paused=self._status.paused,
             decided=self._verdict[0] if self._verdict else None,
             ending=self._leaving or self._ending is not None,
+            counts_tokens=self._counts_tokens,
         )
         return refusal(action, decision, desk)
 

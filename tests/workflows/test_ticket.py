@@ -173,8 +173,9 @@ async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start:
     await approved(run)
     waiting = await run.until(Phase.BUDGET_GATE)
     assert "$0.10 is left" in waiting.waiting_for
-    with pytest.raises(WorkflowUpdateFailedError):
-        await run.act(Action.TOP_UP)
+    for useless in ({}, {"tokens": 5_000}):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await run.act(Action.TOP_UP, **useless)
     await run.act(Action.TOP_UP, usd=Decimal(3))
     await run.until(Phase.MERGE_GATE)
     assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [world.of(OpenAccount)[0].usd + 3]  # type: ignore[operator]
