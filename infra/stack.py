@@ -201,6 +201,10 @@ class Stack:
             return False
 
 
+ARENAS = "2"
+"""Of glibc's allocator. By default every thread may have its own, which keeps a good part of what others freed."""
+
+
 def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) -> dict[str, str]:
     """What one part sees: the settings by name, where this home's server and gateway are, providers' keys for the
     gateway alone."""
@@ -214,7 +218,7 @@ def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) ->
     server = home.server_file(settings)
     if server is not None and not server_is_elsewhere():
         where["TEMPORAL_ADDRESS"] = server.address
-    return {**kept, **given, **where, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **given, **where, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": ARENAS}
 
 
 def server_is_elsewhere() -> bool:

@@ -11,7 +11,7 @@ from workflows.domain.failures import Failure
 from workflows.domain.session import TakeTurn
 from workflows.ports.journal import Entry, EntryKind, Journal
 
-REMEMBERED_TURNS, REMEMBERED_PROMPTS = 10_000, 1_000
+REMEMBERED_TURNS, REMEMBERED_PROMPTS = 2_000, 200
 
 Value = TypeVar("Value")
 
