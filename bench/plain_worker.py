@@ -27,7 +27,7 @@ async def plain_ports(settings: Settings) -> AsyncGenerator[list[Port]]:
     home, secret = settings.home, gateway_secret(settings)
     journal = SqlJournal(JournalStore(settings.database("journal", settings.journal_url), home / "objects"))
     checkouts = PlainCheckouts(home / "sandboxes", journal)
-    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=30) as gateway:
+    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
         runs = GatewayRuns(gateway, secret)
         agent = BuiltinAgent(journal, checkouts, runs, settings.gateway_url, destroy=checkouts.destroy)
         try:

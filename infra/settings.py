@@ -39,9 +39,9 @@ class Settings(BaseSettings):
     """Folders put in front of PATH inside the sandbox, separated by colons."""
     activity_slots: int = Field(default=100, ge=1)
     """How many steps one worker runs at once."""
-    cached_workflows: int = Field(default=300, ge=1)
-    """How many running workflows one worker keeps in memory: a ticket and its session for every step it runs at once,
-    and room. Parked tickets beyond that cost one replay when they move."""
+    cached_workflows: int = Field(default=200, ge=1)
+    """How many running workflows one worker keeps in memory: a ticket and its session for every step it runs at once.
+    Parked tickets beyond that cost one replay when they move."""
     spare_worker: bool = True
     """Keep a second worker process loaded and waiting, so that the death of the first costs no loading time."""
     shutdown_seconds: int = Field(default=600, ge=0)
