@@ -208,7 +208,6 @@ ARENAS = "2"
 def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) -> dict[str, str]:
     """What one part sees: the settings by name, where this home's server and gateway are, providers' keys for the
     gateway alone."""
-    kept = {name: value for name, value in inherited.items() if part is Part.GATEWAY or name not in PROVIDER_KEYS}
     given = {
         f"PAWL_{name.upper()}": str(value)
         for name, value in settings.model_dump(exclude_unset=True).items()
@@ -218,7 +217,8 @@ def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) ->
     server = home.server_file(settings)
     if server is not None and not server_is_elsewhere():
         where["TEMPORAL_ADDRESS"] = server.address
-    return {**kept, **given, **where, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": ARENAS}
+    seen = {**inherited, **given, **where, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": ARENAS}
+    return {name: value for name, value in seen.items() if part is Part.GATEWAY or name not in PROVIDER_KEYS}
 
 
 def server_is_elsewhere() -> bool:

@@ -74,8 +74,12 @@ class Calls:
         """While calls are in flight, let other gateways on the same database know that this one lives."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            if self._flights:
+            if not self._flights:
+                continue
+            try:
                 await self._writer.write(self._ledger.beat)
+            except SQLAlchemyError as error:  # the next beat may get through, and without it this one counts as dead
+                _LOG.warning("The sign of life of this gateway could not be written: %s", error)
 
     @property
     def in_flight(self) -> int:

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from infra import stack
 from infra.exits import Exit
+from infra.settings import Settings
 from tests.infra.command_line import ROOT, Answer, environment, pawl, pawl_in_terminal
 from tests.repos import make_repository
 
@@ -220,6 +222,13 @@ def test_only_the_gateway_sees_keys(up: Up) -> None:
     assert sees == {"server": False, "gateway": True, "worker": False}
     logs = "".join(log.read_text() for log in (up.home / "logs").glob("*.log"))
     assert KEY not in logs
+
+
+def test_only_the_gateway_is_told_where_the_receipts_are(tmp_path: Path) -> None:
+    """Also where the address, which may hold a password, is a setting that was set."""
+    settings = Settings(home=tmp_path, gateway_db_url="postgresql://pawl:secret@db/receipts")
+    sees = {part: "PAWL_GATEWAY_DB_URL" in stack.environment(settings, part, {}) for part in stack.Part}
+    assert sees == {"server": False, "gateway": True, "worker": False}
 
 
 @pytest.mark.parametrize("part", ["gateway", "server", "worker"])
