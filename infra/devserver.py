@@ -28,6 +28,10 @@ _DYNAMIC_CONFIG = (
     'history.timerProcessorMaxTimeShift="10ms"',
     # The dev server has one shard, whose queue is otherwise read 20 times a second: 50 ms for every step, twice.
     "history.transferProcessorMaxPollRPS=2000",
+    # The same for its timers. At 20 times a second a busy server's timers come 150 ms late, and those of a busy second,
+    # which it hands to a second reader that gets what the first one leaves, by minutes: tasks that a worker did not
+    # take in time then lie there as long.
+    "history.timerProcessorMaxPollRPS=2000",
     # A step goes to the worker with the answer that asked for it, instead of through the queue.
     "system.enableActivityEagerExecution=true",
     # One worker needs no partitions; with four of them each poll waits at the wrong one.
