@@ -36,6 +36,8 @@ class What(StrEnum):
     STUCK = "stuck"
     """It lives and no longer works: it is killed."""
     DIED = "died"
+    NOT_STARTED = "not started"
+    """The machine has no room for a new process just now; it is tried again."""
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -46,10 +48,11 @@ class StackEvent(Record):
     part: str
     what: What
     pid: int
+    """0 when there is no process."""
     seconds: float
     """READY, DIED and STOPPED: how long after its start or the order to stop. Others: 0."""
     how: str = ""
-    """How it ended: `SIGKILL`, `exit code 1`."""
+    """How it ended, as `SIGKILL` or `exit code 1`; NOT_STARTED: why."""
 
     @property
     def sentence(self) -> str:
@@ -62,6 +65,8 @@ class StackEvent(Record):
                 return f"{self.part} lives and no longer works: it is killed (process {self.pid})"
             case What.DIED:
                 return f"{self.part} died ({self.how}) after {self.seconds:.1f} s (process {self.pid})"
+            case What.NOT_STARTED:
+                return f"{self.part} cannot be started just now ({self.how}); it is tried again"
             case What.STOPPING:
                 return f"{self.part} is told to stop (process {self.pid})"
             case What.STOPPED:
@@ -161,10 +166,20 @@ class Supervised:
                 await _ended(task)
             await self._kill_tree(process)
             self._say(What.DIED, process.pid, lived, _how(process.returncode))
-            deaths = 0 if lived > SETTLED_SECONDS else deaths
+            process, deaths = await self._successor(0 if lived > SETTLED_SECONDS else deaths)
+            begun = time.monotonic()
+
+    async def _successor(self, deaths: int) -> tuple[asyncio.subprocess.Process, int]:
+        """The next process, however often it takes, and the deaths and failed starts in a row up to it."""
+        while True:
             await asyncio.sleep(BACKOFF_SECONDS[min(deaths, len(BACKOFF_SECONDS) - 1)])
-            deaths, begun = deaths + 1, time.monotonic()
-            process, _ = await self._spawn()
+            deaths += 1
+            try:
+                process, _ = await self._spawn()
+            except OSError as problem:  # no memory, no process ids or no room on the disk
+                self._say(What.NOT_STARTED, 0, how=problem.strerror or str(problem))
+            else:
+                return process, deaths
 
     async def _spawn(self) -> tuple[asyncio.subprocess.Process, "asyncio.Task[None]"]:
         """The new process, and the task that ends when it serves."""
@@ -210,7 +225,8 @@ class Supervised:
         if self.program.works is not None:
             self._watch = asyncio.create_task(self._watched(pid, self.program.works))
         if self.program.has_spare and self._spare is None:
-            self._spare = await self._created(spare=True)
+            with contextlib.suppress(OSError):  # without one, only the next start is slower
+                self._spare = await self._created(spare=True)
 
     async def _watched(self, pid: int, works: Callable[[], Awaitable[bool]]) -> None:
         misses = 0
@@ -231,7 +247,9 @@ class Supervised:
         return "\n".join(f"  {line[:300]}" for line in lines[-12:])
 
     def _say(self, what: What, pid: int, seconds: float = 0.0, how: str = "") -> None:
-        self.tell(StackEvent(part=self.program.name, what=what, pid=pid, seconds=round(seconds, 2), how=how))
+        event = StackEvent(part=self.program.name, what=what, pid=pid, seconds=round(seconds, 2), how=how)
+        with contextlib.suppress(OSError):  # the terminal is gone or the disk is full: the process is kept all the same
+            self.tell(event)
 
 
 async def _ended(task: "asyncio.Task[None] | None") -> None:

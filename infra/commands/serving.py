@@ -13,9 +13,9 @@ from infra.console import Console, safe
 from infra.exits import Misused
 from infra.process import StackEvent, What
 from infra.settings import Settings
-from infra.stack import ROOT, Part, Stack, absolute, environment, server_is_elsewhere
+from infra.stack import PROGRAMS, ROOT, Part, Stack, absolute, environment, server_is_elsewhere
 
-_STYLES = {What.READY: "green", What.STUCK: "bold red", What.DIED: "bold red"}
+_STYLES = {What.READY: "green"} | dict.fromkeys((What.STUCK, What.DIED, What.NOT_STARTED), "bold red")
 
 
 async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> None:
@@ -48,10 +48,7 @@ async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> N
 def become(settings: Settings, part: Part) -> NoReturn:
     """Turn this process into the gateway or a worker of this home, so that whoever supervises it sees the real one."""
     located = absolute(home.located(settings))
-    argv = {
-        Part.GATEWAY: [sys.executable, "-m", "infra.gateway"],
-        Part.WORKER: [sys.executable, str(ROOT / "worker.py")],
-    }.get(part)
+    argv = PROGRAMS.get(part)
     if argv is None:
         raise Misused(f"{part} cannot be run this way.")
     sys.stdout.flush()

@@ -227,3 +227,36 @@ async def test_one_that_lives_and_no_longer_works_is_killed_and_started_again(
     told = [event.what for event in events]
     assert told[:5] == [What.STARTED, What.READY, What.STUCK, What.DIED, What.STARTED]
     await until_gone(first)
+
+
+async def test_it_is_started_again_when_the_machine_has_room_for_it_again(tmp_path: Path) -> None:
+    """The log's folder stands for whatever a start needs and cannot have for a while."""
+    logs = tmp_path / "logs"
+    events: list[StackEvent] = []
+    async with running(replace(program(tmp_path), log=logs / "part.log"), events) as supervised:
+        first = supervised.pid
+        logs.rename(tmp_path / "away")
+        supervised.kill(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while events[-1].what is not What.NOT_STARTED:  # noqa: ASYNC110  # another process: no event to wait for
+                await asyncio.sleep(0.02)
+            assert "No such file" in events[-1].sentence
+            (tmp_path / "away").rename(logs)
+            await supervised.wait_ready()
+        assert supervised.pid != first
+
+
+async def test_it_is_kept_running_when_nobody_can_be_told_any_more(tmp_path: Path) -> None:
+    def closed(_event: StackEvent) -> None:
+        raise BrokenPipeError
+
+    supervised = Supervised(program(tmp_path), closed)
+    await supervised.start(30)
+    try:
+        first = supervised.pid
+        supervised.kill(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await supervised.wait_ready()
+        assert supervised.pid != first
+    finally:
+        await supervised.stop(5)
