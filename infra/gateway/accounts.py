@@ -83,7 +83,7 @@ class Accounts:
             return
         _raise(connection, row, ceiling, tokens)
 
-    def top_up(self, connection: sa.Connection, account: str, ceiling: Decimal, tokens: int | None) -> None:
+    def top_up(self, connection: sa.Connection, account: str, ceiling: Decimal | None, tokens: int | None) -> None:
         """Raise what is in force; never lowers it."""
         row = _account(connection, account)
         if row is None:

@@ -34,7 +34,7 @@ class AccountOrder(_Order):
 
 
 class TopUpOrder(_Order):
-    usd: Decimal = Field(ge=0)
+    usd: Decimal | None = Field(ge=0)
     tokens: int | None = Field(default=None, ge=0)
 
 

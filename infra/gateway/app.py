@@ -51,9 +51,10 @@ class ModelRoutes:
 
 
 def create_app(
-    calls: Calls, admin: Admin, secret: str, drain_seconds: float, close: Callable[[], Awaitable[None]]
+    calls: Calls, admin: Admin, secret: str, drain_seconds: Callable[[], float], close: Callable[[], Awaitable[None]]
 ) -> Starlette:
-    """The ASGI app. On shutdown it waits for the calls in flight, then closes what it was built on."""
+    """The ASGI app. On shutdown it waits for the calls in flight, as long as may be then, and closes what it was built
+    on."""
 
     async def health(_request: Request) -> Response:
         return JSONResponse(
@@ -64,7 +65,7 @@ def create_app(
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         beating = asyncio.create_task(calls.beat())
         yield
-        await calls.drain(drain_seconds)
+        await calls.drain(drain_seconds())
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating

@@ -79,10 +79,13 @@ class Ledger:
         return self._reserve(connection, call, run, known, quote)
 
     def settle(self, connection: sa.Connection, reserved: Reserved, outcome: Outcome, packed: dict[str, Any]) -> None:
-        """Put what really happened in the place of what was set aside; `packed` is the outcome's answer, packed."""
+        """Put what really happened in the place of what was set aside; `packed` is the outcome's answer, packed.
+
+        Nothing changes when another gateway took this one for dead and wrote the call off: its worst case is charged.
+        """
         run = rows.any_run(connection, reserved.run.session)
-        rows.end_call(connection, reserved.id, rows.ended(outcome) | packed)
-        rows.book(connection, run, rows.settling(reserved.worst, outcome.metered), outcome.last)
+        if rows.end_call(connection, reserved.id, rows.ended(outcome) | packed):
+            rows.book(connection, run, rows.settling(reserved.worst, outcome.metered), outcome.last)
 
     def recover(self, connection: sa.Connection) -> int:
         """At the start: what was in flight when a gateway died is lost. Returns how many calls that were."""

@@ -48,7 +48,7 @@ _LATEST = (
 )
 _SEEN = sa.select(GATEWAYS.c.seen_at).where(GATEWAYS.c.owner == sa.bindparam("of"))
 _INSERT_CALL = sa.insert(CALLS).returning(CALLS.c.id)
-_END_CALL = sa.update(CALLS).where(CALLS.c.id == sa.bindparam("of"))
+_END_CALL = sa.update(CALLS).where(CALLS.c.id == sa.bindparam("of"), CALLS.c.state == State.IN_FLIGHT.value)
 _BOOK_RUN = sa.update(RUNS).where(RUNS.c.session == sa.bindparam("of"))
 _BOOK_ACCOUNT = sa.update(ACCOUNTS).where(ACCOUNTS.c.account == sa.bindparam("of"))
 
@@ -117,8 +117,9 @@ def insert_call(connection: sa.Connection, values: dict[str, Any]) -> int:
     return connection.execute(_INSERT_CALL, values).scalar_one()
 
 
-def end_call(connection: sa.Connection, call_id: int, values: dict[str, Any]) -> None:
-    connection.execute(_END_CALL, {"of": call_id, **values})
+def end_call(connection: sa.Connection, call_id: int, values: dict[str, Any]) -> bool:
+    """Write down how a call in flight ended. False when that was written before: then nothing changes."""
+    return connection.execute(_END_CALL, {"of": call_id, **values}).rowcount == 1
 
 
 def book(connection: sa.Connection, run: Run, move: Movement, last: LastCall | None = None) -> None:
@@ -142,8 +143,8 @@ def lose(connection: sa.Connection, row: sa.RowMapping) -> None:
         price_source="worst case",
     )
     detail = "The gateway died while this call was in flight: it may have been paid, so its worst case is charged."
-    end_call(connection, row["id"], ended(Outcome(State.LOST, metered, detail=detail)))
-    book(connection, run, settling(worst, metered))
+    if end_call(connection, row["id"], ended(Outcome(State.LOST, metered, detail=detail))):
+        book(connection, run, settling(worst, metered))
 
 
 def is_alive(connection: sa.Connection, row: sa.RowMapping) -> bool:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -35,7 +36,21 @@ from workflows.domain.words import counted
 _LOG = logging.getLogger("pawl.gateway")
 
 
-def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
+class Patience:
+    """How long the calls in flight may still take to land once the gateway was told to end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._told_at = seconds, 0.0
+
+    def told(self) -> None:
+        self._told_at = self._told_at or time.monotonic()
+
+    def left(self) -> float:
+        gone = time.monotonic() - self._told_at if self._told_at else 0.0
+        return max(0.0, self._seconds - gone)
+
+
+def build(settings: Settings, own: GatewaySettings, owner: str, patience: Patience) -> Starlette:
     """The app on its ledger. Calls that an earlier gateway of this name left in flight are written off."""
     engine = _database(settings.database("gateway", settings.gateway_db_url))
     objects = Objects(settings.objects_url or settings.home / "objects")
@@ -56,14 +71,15 @@ def build(settings: Settings, own: GatewaySettings, owner: str) -> Starlette:
         engine.dispose()
 
     admin = Admin(writer, Accounts(engine), vendors, prices, tapes, secret)
-    return create_app(calls, admin, secret, settings.shutdown_seconds, close)
+    return create_app(calls, admin, secret, patience.left, close)
 
 
 def serve(settings: Settings, own: GatewaySettings) -> None:
     """Listen at `gateway_url` until SIGTERM or SIGINT, then let the calls in flight land. Raises PawlError."""
     listener = _listen(settings.gateway_url)
     host, port = listener.getsockname()[:2]
-    app = build(settings, own, f"{socket.gethostname()}:{port}")
+    patience = Patience(settings.shutdown_seconds)
+    app = build(settings, own, f"{socket.gethostname()}:{port}", patience)
     keys = ", ".join(f"{name} {'yes' if vendor.key else 'no'}" for name, vendor in providers(own).items())
     _LOG.info("Pawl's gateway listens at http://%s:%d. Keys: %s. State: %s.", host, port, keys, settings.home)
     config = uvicorn.Config(
@@ -72,12 +88,24 @@ def serve(settings: Settings, own: GatewaySettings) -> None:
         log_config=None,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds or None,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, patience).run(sockets=[listener])
     _LOG.info("Pawl's gateway has ended.")
+
+
+class _Server(uvicorn.Server):
+    """Waits for its callers and then for calls nobody waits for any more, both together no longer than it may."""
+
+    def __init__(self, config: uvicorn.Config, patience: Patience) -> None:
+        super().__init__(config)
+        self._patience = patience
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._patience.told()
+        await super().shutdown(sockets)
 
 
 def _database(url: str) -> sa.Engine:

@@ -17,7 +17,7 @@ import httpx
 import uvicorn
 
 from activities.model.gateway import GatewayModel, GatewayRuns
-from infra.gateway.server import build
+from infra.gateway.server import Patience, build
 from infra.gateway.settings import GatewaySettings
 from infra.secrets import gateway_secret
 from infra.settings import Settings
@@ -98,7 +98,7 @@ async def running_gateway(
         "anthropic_base_url": provider_url,
         "openai_base_url": provider_url,
     }
-    app = build(settings, GatewaySettings.model_validate(told | own), owner)
+    app = build(settings, GatewaySettings.model_validate(told | own), owner, Patience(settings.shutdown_seconds))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
     server = LoopServer(uvicorn.Config(app, log_config=None, log_level="warning", access_log=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))

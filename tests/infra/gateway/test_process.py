@@ -3,16 +3,19 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
 
+from infra.gateway.server import Patience
 from infra.gateway.tables import State
 from infra.secrets import gateway_secret
 from infra.settings import Settings
@@ -84,8 +87,11 @@ async def test_told_to_end_it_lets_calls_land_even_those_nobody_waits_for(
     await gateway.http.aclose()
 
 
-async def test_it_does_not_wait_for_ever_for_a_provider_that_hangs(tmp_path: Path, provider: FakeProvider) -> None:
-    process = GatewayProcess(tmp_path / "home", provider.url, PAWL_SHUTDOWN_SECONDS="1")
+@pytest.mark.parametrize("seconds", ["0", "1"])
+async def test_it_does_not_wait_for_ever_for_a_provider_that_hangs(
+    tmp_path: Path, provider: FakeProvider, seconds: str
+) -> None:
+    process = GatewayProcess(tmp_path / "home", provider.url, PAWL_SHUTDOWN_SECONDS=seconds)
     provider.rules = [Rule(fault=Fault(kind="hang"), times=1)]
     try:
         gateway = await process.start()
@@ -174,6 +180,41 @@ async def test_two_gateways_on_one_database_do_not_buy_the_same_call(tmp_path: P
             assert (await two.ask(token)).headers["x-pawl-answer"] == "bought"
             assert (await one.ask(token)).headers["x-pawl-answer"] == "kept"
     assert provider.total == 2
+
+
+async def test_a_gateway_taken_for_dead_that_lives_does_not_book_its_call_a_second_time(
+    tmp_path: Path, provider: FakeProvider
+) -> None:
+    provider.rules = [Rule(fault=Fault(kind="hang"), times=1)]
+    home = tmp_path / "home"
+    async with running_gateway(home, provider.url, owner="one", answer_seconds=2.0) as one:
+        token = await one.open()
+        asking = asyncio.create_task(one.ask(token))
+        await asked(provider)
+        with closing(sqlite3.connect(home / "gateway.db")) as database, database:
+            database.execute("UPDATE gateways SET seen_at = '2020-01-01T00:00:00+00:00' WHERE owner = 'one'")
+            database.execute("UPDATE calls SET started_at = '2020-01-01T00:00:00+00:00'")
+        async with running_gateway(home, provider.url, owner="two") as two:
+            worst = (await two.bill()).spend.usd
+            assert (await two.ask(token)).headers["x-pawl-answer"] == "bought"
+            written_off = await two.bill()
+            assert written_off.spend.usd > worst
+            assert (await asking).status_code == 502
+            assert [receipt["state"] for receipt in await two.receipts()] == [State.LOST, State.ANSWERED]
+            assert await two.bill() == written_off
+            assert written_off.reserved_usd == 0
+
+
+def test_all_that_the_gateway_waits_for_shares_one_patience() -> None:
+    patience = Patience(60)
+    assert patience.left() == 60
+    patience.told()
+    first = patience.left()
+    patience.told()
+    assert patience.left() <= first <= 60
+    none = Patience(0)
+    none.told()
+    assert none.left() == 0
 
 
 def test_the_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
