@@ -51,7 +51,7 @@ async def history(driver: Driver, turns: int) -> History:
     machine = driver.machine
     driven = await driver.ticket()
     events, size = await _history_of(machine, driven.handle.id)
-    sessions = {event.entry.session for event in machine.journal.events(f"{driven.account}.", [EntryKind.PROMPT])}
+    sessions = {event.entry.session for event in machine.journal.events(driven.account, [EntryKind.PROMPT])}
     builder = next(session for session in sessions if session.endswith(".builder1"))
     builder_size = 0
     for session in sessions:
@@ -146,7 +146,7 @@ async def _kill_once(driver: Driver) -> list[float]:
 
 def _moved(machine: Machine, ticket: Driven, since: datetime) -> float | None:
     """When the ticket first moved after that moment, in seconds since the epoch."""
-    entries = (event.entry.at for event in machine.journal.events(f"{ticket.account}."))
+    entries = (event.entry.at for event in machine.journal.events(ticket.account))
     first = next((at.timestamp() for at in entries if at and at > since), None)
     return first or ticket.ended or None
 

@@ -18,6 +18,7 @@ __all__ = [
     "CardMissing",
     "HeldByAnother",
     "Listing",
+    "check_free",
     "claim",
     "comment",
     "create_ticket",
@@ -40,16 +41,23 @@ class Listing(NamedTuple):
 def create_ticket(
     folder: Path, ticket_id: str, title: str, body: str = "", *, status: str = Phase.TODO, labels: tuple[str, ...] = ()
 ) -> Ticket:
-    """Put a new card on the board. Raises FileExistsError when the id is taken, ValueError when it cannot be one."""
-    if not ID.fullmatch(ticket_id):
-        raise ValueError(f"{ticket_id!r} cannot be a ticket id. Use letters, digits, dot, dash and underscore.")
+    """Put a new card on the board. Raises as `check_free` does."""
     with locked(folder / ".lock"):
-        path = cards.card_path(folder, ticket_id)
-        if path.exists():
-            raise FileExistsError(f"There is a ticket {ticket_id} already: {path}")
+        path = check_free(folder, ticket_id)
         head = FrontMatter.of({"title": title, "status": status, "labels": list(labels)})
         replace_file(path, Page(head, f"\n{body.strip()}\n").render())
         return cards.observed(folder, ticket_id).ticket
+
+
+def check_free(folder: Path, ticket_id: str) -> Path:
+    """Where a new card of this id would lie. Raises FileExistsError when the id is taken, ValueError when it cannot be
+    one."""
+    if not ID.fullmatch(ticket_id):
+        raise ValueError(f"{ticket_id!r} cannot be a ticket id. Use letters, digits, dot, dash and underscore.")
+    path = cards.card_path(folder, ticket_id)
+    if path.exists():
+        raise FileExistsError(f"There is a ticket {ticket_id} already: {path}")
+    return path
 
 
 def read(folder: Path, ticket_id: str) -> Ticket:

@@ -1,7 +1,9 @@
 """What commands, webhooks and tests say to tickets: start one, look at one, act on one. Every call is bounded."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from opentelemetry import trace
 from temporalio.client import (
@@ -29,7 +31,12 @@ CALL = timedelta(seconds=10)
 """How long a request to the server may take."""
 ANSWER = timedelta(seconds=15)
 """How long a worker may take to answer for a ticket; the first time it has to read the ticket's history."""
+_AT_A_TIME = 100
+"""Tickets asked for in one query."""
 _NO_WORKER = "Start a worker (`pawl up`) and try again; the ticket itself is safe."
+
+
+_T = TypeVar("_T")
 
 
 class TicketLine(Record):
@@ -93,14 +100,25 @@ async def list_tickets(client: Client, *, waiting: bool = False, limit: int = 10
         return [await _line(execution) async for execution in found]
 
 
+async def started_among(client: Client, identifiers: Sequence[str]) -> set[str]:
+    """Which of these tickets were ever started."""
+    found: set[str] = set()
+    for first in range(0, len(identifiers), _AT_A_TIME):
+        named = ", ".join(_quoted(one) for one in identifiers[first : first + _AT_A_TIME])
+        query = f"WorkflowType = 'Ticket' AND {names.TICKET.name} IN ({named})"
+        with translated("the list of tickets"):
+            async for execution in client.list_workflows(query, rpc_timeout=CALL):
+                found.add(execution.typed_search_attributes.get(names.TICKET) or "")
+    return found
+
+
 async def find_ticket(client: Client, name: str) -> str:
     """The workflow id of the ticket a person means by `name`: its identifier, or `tracker:id`. Raises NotFound."""
     for workflow_id in [names.ticket_workflow_id(ref) for ref in _refs(name)]:
         if await _exists(client, workflow_id):
             return workflow_id
-    quoted = name.replace("'", "''")
     with translated(f"ticket {name}"):
-        query = f"WorkflowType = 'Ticket' AND {names.TICKET.name} = '{quoted}'"
+        query = f"WorkflowType = 'Ticket' AND {names.TICKET.name} = {_quoted(name)}"
         async for execution in client.list_workflows(query, limit=1, rpc_timeout=CALL):
             return execution.id
     raise NotFound(f"No ticket {name} was ever started.", "See `pawl list`, or start it: `pawl run` says how.")
@@ -113,28 +131,7 @@ async def ticket_line(client: Client, workflow_id: str) -> TicketLine:
 
 async def ticket_status(client: Client, workflow_id: str) -> TicketStatus:
     """What the ticket itself says. Needs a worker. Raises OutOfReach when none answers."""
-    try:
-        with translated(workflow_id):
-            return await client.get_workflow_handle(workflow_id).query(
-                "status", result_type=TicketStatus, rpc_timeout=ANSWER
-            )
-    except WorkflowQueryFailedError as error:
-        raise OutOfReach(f"No worker answers for {workflow_id} ({error}).", _NO_WORKER) from error
-
-
-async def steps_in_trouble(client: Client, workflow_id: str) -> tuple[str, ...]:
-    """What the ticket or a session of it is trying again now, one sentence each, with the words of the last failure."""
-    with translated(workflow_id):
-        about = (await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)).raw_description
-        sentences = [
-            f"{step.activity_type.name} is being tried again (attempt {step.attempt}). "
-            f"The last time: {step.last_failure.message[:500]}"
-            for step in about.pending_activities
-            if step.attempt > 1 and step.last_failure.message
-        ]
-    for child in about.pending_children:
-        sentences += await steps_in_trouble(client, child.workflow_id)
-    return tuple(sentences)
+    return await _asked(client, workflow_id, "status", TicketStatus)
 
 
 async def ticket_outcome(client: Client, workflow_id: str) -> TicketOutcome | None:
@@ -149,9 +146,7 @@ async def ticket_outcome(client: Client, workflow_id: str) -> TicketOutcome | No
 
 async def act(client: Client, workflow_id: str, action: Action, decision: Decision) -> str:
     """Take a human action; the ticket's answer. Raises Refused in the ticket's words, OutOfReach without a worker."""
-    line = await ticket_line(client, workflow_id)
-    if line.ended is not None:
-        raise Refused(f"{line.identifier} has ended ({line.phase}); nothing can be changed any more.")
+    line = await _running(client, workflow_id)
     try:
         with translated(workflow_id):
             return await client.get_workflow_handle(workflow_id).execute_update(  # pyright: ignore[reportUnknownMemberType]
@@ -166,6 +161,36 @@ async def act(client: Client, workflow_id: str, action: Action, decision: Decisi
             "one that comes soon may still take it.",
             "Start a worker (`pawl up`), then look with `pawl show` before you try again.",
         ) from error
+
+
+async def check(client: Client, workflow_id: str, action: Action, decision: Decision) -> None:
+    """Ask the ticket whether it would take the action now; nothing changes. Raises as `act` does."""
+    await _running(client, workflow_id)
+    words = await _asked(client, workflow_id, "refusal", str, action, decision)
+    if words:
+        raise Refused(words)
+
+
+async def _running(client: Client, workflow_id: str) -> TicketLine:
+    line = await ticket_line(client, workflow_id)
+    if line.ended is not None:
+        raise Refused(f"{line.identifier} has ended ({line.phase}); nothing can be changed any more.")
+    return line
+
+
+async def _asked(client: Client, workflow_id: str, query: str, kind: type[_T], *about: object) -> _T:
+    try:
+        with translated(workflow_id):
+            return await client.get_workflow_handle(workflow_id).query(
+                query, args=about, result_type=kind, rpc_timeout=ANSWER
+            )
+    except WorkflowQueryFailedError as error:
+        raise OutOfReach(f"No worker answers for {workflow_id} ({error}).", _NO_WORKER) from error
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _refs(name: str) -> list[TicketRef]:

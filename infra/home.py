@@ -4,9 +4,10 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 from urllib.parse import quote
 
 from infra.exits import Refused
@@ -15,6 +16,9 @@ from infra.settings import Settings
 from workflows.domain.model import Record
 
 R = TypeVar("R", bound=Record)
+
+LOCK = "stack.lock"
+_TRIES, _MOMENT_SECONDS = 5, 0.02
 
 
 class ServerFile(Record):
@@ -46,7 +50,7 @@ def server_file(settings: Settings) -> ServerFile | None:
 def stack_file(settings: Settings) -> StackFile | None:
     """What runs here now; None also when its supervisor was killed, which ends everything it started."""
     stack = _read(settings.home / "stack.json", StackFile)
-    return stack if stack is not None and _lives(stack.pid) else None
+    return stack if stack is not None and _is_held(settings.home / LOCK) else None
 
 
 def write(settings: Settings, record: ServerFile | StackFile) -> None:
@@ -80,31 +84,41 @@ def made(settings: Settings) -> Path:
 @contextlib.contextmanager
 def only_one(settings: Settings) -> Generator[None]:
     """Hold this home's lock, which the kernel frees however the holder ends. Raises Refused while another holds it."""
-    lock = made(settings) / "stack.lock"
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with (made(settings) / LOCK).open("a+") as file:
+        if not _locked(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise Refused(
                 f"Pawl is up already in {settings.home} (process {holder}).",
                 "Use that one, stop it, or choose another folder with PAWL_HOME.",
-            ) from error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
 
 
-def _lives(pid: int) -> bool:
+def _locked(file: IO[str]) -> bool:
+    """Whether the lock could be had. A look whether somebody has it takes it as well, for less than a moment."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_MOMENT_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _is_held(lock: Path) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
-    except PermissionError:
-        pass  # somebody else's, and alive
-    return True
+    except OSError:
+        return True
+    return False
 
 
 def _read(path: Path, kind: type[R]) -> R | None:

@@ -93,13 +93,15 @@ class JournalStore:
             return [_entry(row) for row in connection.execute(query.order_by(_ENTRIES.c.id)).mappings()]
 
     def events(
-        self, prefix: str = "", kinds: Sequence[EntryKind] = (), after: int = 0, limit: int = 500
+        self, under: str = "", kinds: Sequence[EntryKind] = (), after: int = 0, limit: int = 500
     ) -> list[JournalEvent]:
-        """Entries of all sessions whose key begins with `prefix`, of these kinds (none named: all), in the order they
-        were written. Page on, or follow a running session, with the last place as `after`."""
+        """Entries of the session `under` and of those below it, whose keys go on with a dot: a ticket's account names
+        all its sessions, nothing names all there are. Of these kinds (none named: all), in the order they were
+        written. Page on, or follow a running session, with the last place as `after`."""
         query = sa.select(_ENTRIES).where(_ENTRIES.c.id > after).order_by(_ENTRIES.c.id).limit(limit)
-        if prefix:
-            query = query.where(_ENTRIES.c.session >= prefix, _ENTRIES.c.session < prefix + "\U0010ffff")
+        if under:
+            below = sa.and_(_ENTRIES.c.session >= f"{under}.", _ENTRIES.c.session < f"{under}/")  # "/" follows "."
+            query = query.where(sa.or_(_ENTRIES.c.session == under, below))
         if kinds:
             query = query.where(_ENTRIES.c.kind.in_([kind.value for kind in kinds]))
         with self._reading.connect() as connection:

@@ -24,7 +24,7 @@ class Slice(Record):
     """Which entries."""
 
     session: str
-    """A session's key, the beginning of one (a ticket's account), or a ticket."""
+    """A session's key, a ticket's account, or a ticket: then all its runs."""
     first: int = 0
     """Turns, inclusive; 0 holds what belongs to the whole session."""
     last: int | None = None
@@ -45,10 +45,10 @@ async def events(console: Console, settings: Settings, wanted: Slice) -> None:
         settings.database("journal", settings.journal_url), settings.objects_url or settings.home / "objects"
     )
     try:
-        prefix = await _prefix(settings, store, wanted)
+        under = await _under(settings, store, wanted)
         place = 0
         while True:
-            page = await asyncio.to_thread(store.events, prefix, kinds, place, _PAGE)
+            page = await asyncio.to_thread(store.events, under, kinds, place, _PAGE)
             for event in page:
                 if wanted.holds(event.entry.seq):
                     _print(console, await asyncio.to_thread(_whole, store, event))
@@ -69,7 +69,7 @@ def _kinds(wanted: Slice) -> list[EntryKind]:
     return [known[name] for name in wanted.kinds]
 
 
-async def _prefix(settings: Settings, store: JournalStore, wanted: Slice) -> str:
+async def _under(settings: Settings, store: JournalStore, wanted: Slice) -> str:
     """The session as it was named, when the journal knows it; else the account of the ticket of that name."""
     if await asyncio.to_thread(store.events, wanted.session, (), 0, 1):
         return wanted.session

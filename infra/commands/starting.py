@@ -1,6 +1,5 @@
 """`pawl run`: from a card to a running ticket."""
 
-import asyncio
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +9,10 @@ from temporalio.client import Client
 
 from infra import board, home
 from infra.cards import COMMENTS, TRACKER, BadCard, CardMissing, labels_of, word
-from infra.client import Started, start_ticket, ticket_status
+from infra.client import Started, TicketLine, start_ticket, ticket_line
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, OutOfReach, Refused
+from infra.following import news, statuses
 from infra.gateway.player import TAPE
 from infra.gateway.tape import Tape, TapeError, read_tape
 from infra.gateway_client import keep_tape
@@ -87,40 +87,34 @@ async def run(console: Console, settings: Settings, request: RunRequest) -> None
 async def watch(console: Console, client: Client, workflow_id: str) -> None:
     """Tell the story as it goes on, until the ticket has ended. What waits for a person is said once."""
     told, asked, quiet = "", "", False
-    while True:
-        try:
-            status = await ticket_status(client, workflow_id)
-        except OutOfReach as error:
-            if not quiet:
-                console.remark(f"{error.cause} Waiting for a worker.")
-            quiet = True
-            await asyncio.sleep(_LOOK_SECONDS)
-            continue
+
+    def away(error: OutOfReach) -> None:
+        nonlocal quiet
+        if not quiet:
+            console.remark(f"{error.cause} Waiting.")
+        quiet = True
+
+    async for status in statuses(client, workflow_id, _LOOK_SECONDS, away):
         quiet = False
         _tell(console, status, told)
         told = status.story[-1] if status.story else ""
         if status.waiting_for and status.waiting_for != asked:
             console.remark(f"{status.waiting_for}. See `pawl show {status.identifier}`; this goes on watching.")
         asked = status.waiting_for
-        if status.phase.is_final:
-            _tell_end(console, status)
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
+    _tell_end(console, await ticket_line(client, workflow_id))
 
 
 def _tell(console: Console, status: TicketStatus, told: str) -> None:
-    """What the story says after the sentence that was told last; the story itself forgets its oldest sentences."""
-    known = len(status.story) - status.story[::-1].index(told) if told in status.story else 0
-    for sentence in status.story[known:]:
+    for sentence in news(status.story, told):
         if console.as_json:
             console.line({"identifier": status.identifier, "phase": status.phase, "story": sentence})
         else:
             console.terminal.print(safe(sentence))
 
 
-def _tell_end(console: Console, status: TicketStatus) -> None:
-    ended = f"{safe(status.identifier)}: [bold]{status.phase}[/]"
-    said = {"identifier": status.identifier, "phase": status.phase, "ended": True}
+def _tell_end(console: Console, line: TicketLine) -> None:
+    ended = f"{safe(line.identifier)}: [bold]{safe(line.phase)}[/]"
+    said = {"identifier": line.identifier, "phase": line.phase, "ended": True}
     console.result(said, lambda terminal: terminal.print(ended))
 
 
@@ -141,6 +135,7 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         )
     try:
         if request.dry_run:
+            board.check_free(folder, path.stem)
             return Ticket(
                 ref=TicketRef(tracker=TRACKER, id=path.stem),
                 identifier=path.stem,
@@ -233,7 +228,7 @@ def _repository(named: str) -> str:
 
 def _same_board(settings: Settings) -> None:
     stack = home.stack_file(settings)
-    if stack is not None and Path(stack.board) != settings.board_folder.absolute():
+    if stack is not None and Path(stack.board).resolve() != settings.board_folder.resolve():
         raise Refused(
             f"The worker of this home works on the board {stack.board}, not {settings.board_folder}.",
             "Leave out --board, or start `pawl up` with PAWL_BOARD set to it.",

@@ -15,20 +15,22 @@ from infra.cards import BadCard, CardMissing
 from infra.client import (
     TicketLine,
     act,
+    check,
     find_ticket,
     list_tickets,
-    steps_in_trouble,
+    started_among,
     ticket_line,
     ticket_outcome,
     ticket_status,
 )
 from infra.console import Console, harmless, safe
 from infra.exits import Misused, NotFound, OutOfReach, PawlError, Refused
+from infra.following import troubles
 from infra.gateway_client import bill, spend_by_session
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.budget import TOKENS_OUT, Bill, Spend
-from workflows.domain.decision import MOST_WORDS, Action, Decision, Desk, misnamed, refusal, short
+from workflows.domain.decision import MOST_WORDS, Action, Decision, misnamed, short
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
@@ -64,9 +66,8 @@ async def list_all(console: Console, settings: Settings, *, waiting: bool, limit
     """Tickets that were started, then the cards on the board that were not."""
     client = await connect(settings)
     lines = await list_tickets(client, waiting=waiting, limit=limit)
-    started = {line.identifier for line in lines}
     listing = board.list_tickets(settings.board_folder)
-    cards = [] if waiting else [card for card in listing.tickets if card.identifier not in started]
+    cards = [] if waiting else await _never_started(client, listing.tickets, lines, whole=len(lines) < limit)
     bad = [str(error) for error in listing.unreadable]
 
     def show(terminal: Terminal) -> None:
@@ -80,6 +81,16 @@ async def list_all(console: Console, settings: Settings, *, waiting: bool, limit
             terminal.print(f"[red]{safe(words)}[/]")
 
     console.result({"tickets": lines, "cards": cards, "unreadable": bad}, show)
+
+
+async def _never_started(
+    client: Client, cards: Sequence[Ticket], lines: Sequence[TicketLine], *, whole: bool
+) -> list[Ticket]:
+    """The cards of no ticket; unless the `lines` are the whole list, the server knows more tickets than those."""
+    listed = {line.identifier for line in lines}
+    others = [card for card in cards if card.identifier not in listed]
+    older = set[str]() if whole else await started_among(client, [card.identifier for card in others])
+    return [card for card in others if card.identifier not in older]
 
 
 async def show(console: Console, settings: Settings, name: str) -> None:
@@ -106,10 +117,8 @@ async def decide(
     workflow_id = await find_ticket(client, name)
     decision = decision if decision.by else decision.model_copy(update={"by": _whoami()})
     if dry_run:
+        await check(client, workflow_id, action, decision)
         status = await ticket_status(client, workflow_id)
-        desk = Desk(phase=status.phase, subject=status.subject, paused=status.paused)
-        if words := refusal(action, decision, desk):
-            raise Refused(words)
         answer = f"Would be accepted now: {action} of {status.identifier} in {status.phase}."
     else:
         answer = await act(client, workflow_id, action, decision)
@@ -120,7 +129,7 @@ async def decide(
 async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
     line = await ticket_line(client, workflow_id)
     status, outcome, costs = None, await ticket_outcome(client, workflow_id), None
-    trouble = await steps_in_trouble(client, workflow_id)
+    trouble = tuple(one.sentence for one in await troubles(client, workflow_id))
     sessions: dict[str, Spend] = {}
     missing: list[str] = []
     try:

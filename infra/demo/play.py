@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from infra import board, client, home
-from infra.demo import watch
 from infra.demo.gate import Gate
 from infra.demo.project import KEPT, Project, prepare
 from infra.demo.receipt import Receipt, lines, receipt
 from infra.demo.screen import Screen
 from infra.demo.story import Story, Turns, tell_troubles
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
+from infra.demo.watch import kill_in_the_middle
 from infra.exits import Exit, Refused
+from infra.following import statuses
 from infra.gateway.player import TAPE
 from infra.gateway.tape import read_tape
 from infra.gateway_client import keep_tape
@@ -33,6 +34,7 @@ from workflows.ports.journal import EntryKind
 TICKET = "ENG-1"
 _HERE = Path(__file__).parent
 _STOP_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
 _MOST_TURNS = 10_000
 
 
@@ -97,7 +99,7 @@ def _clear(root: Path) -> None:
     """Forget the last demo, except what was fetched. Raises Refused while that one still runs."""
     with home.only_one(Settings.model_construct(home=root)):
         for old in root.iterdir():
-            if old.name not in KEPT and old.name != "stack.lock":
+            if old.name not in KEPT and old.name != home.LOCK:
                 shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
 
 
@@ -170,11 +172,11 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
     gate = Gate(screen, stack.client, started.workflow_id, yes=yes, elsewhere=elsewhere)
     beside = [
         asyncio.create_task(tell_troubles(stack.client, started.workflow_id, screen)),
-        asyncio.create_task(watch.kill_in_the_middle(stack, journal, screen)),
+        asyncio.create_task(kill_in_the_middle(stack, journal, screen)),
     ]
     story, turns, account = Story(screen), Turns(journal, screen), ""
     try:
-        async for status in watch.statuses(stack.client, started.workflow_id):
+        async for status in statuses(stack.client, started.workflow_id, _LOOK_SECONDS):
             await turns.tell()
             story.tell(status)
             account = status.account
@@ -187,9 +189,14 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
         for task in beside:
             task.cancel()
         await asyncio.wait(beside)
-    outcome = await stack.client.get_workflow_handle(started.workflow_id, result_type=TicketOutcome).result()
+    outcome = await client.ticket_outcome(stack.client, started.workflow_id)
+    if outcome is None:
+        raise Refused(
+            f"{TICKET} was ended in Temporal, without a word of its own.",
+            "The Temporal UI shows by whom; the demo begins anew: `make demo`.",
+        )
     screen.line(f"{outcome.phase}: {outcome.summary}", "bold")
-    taken = journal.events(prefix=f"{account}.", kinds=[EntryKind.TURN], limit=_MOST_TURNS)
+    taken = journal.events(account, kinds=[EntryKind.TURN], limit=_MOST_TURNS)
     return Made(
         receipt(
             outcome,

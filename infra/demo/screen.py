@@ -68,10 +68,12 @@ class Screen:
             while (pressed := (await _read(1)).lower()) not in keys or not pressed:
                 if pressed == _ESCAPE:
                     self.forget_typed()
+                if not pressed:
+                    await asyncio.Event().wait()  # nobody is there any more: the other ways to decide stay open
         return pressed
 
     async def words(self, question: str) -> str:
-        """One line that is typed. Safe to cancel."""
+        """One line that is typed; empty when nobody is there any more. Safe to cancel."""
         self._out.print(f"{safe(question)} ", end="")
         return (await _read(4_096)).strip()
 
@@ -81,7 +83,7 @@ def _styled(text: str, style: str) -> str:
 
 
 async def _read(most: int) -> str:
-    """What standard input has next, without a thread that would outlive the wait. Ends the demo when it is closed."""
+    """What standard input has next, nothing when it was closed; without a thread that would outlive the wait."""
     loop, handle = asyncio.get_running_loop(), sys.stdin.fileno()
     readable = asyncio.Event()
     loop.add_reader(handle, readable.set)
@@ -89,10 +91,7 @@ async def _read(most: int) -> str:
         await readable.wait()
     finally:
         loop.remove_reader(handle)
-    data = os.read(handle, most)
-    if not data:
-        await asyncio.Event().wait()  # nobody is there any more: the other ways to decide stay open
-    return data.decode(errors="ignore")
+    return os.read(handle, most).decode(errors="ignore")
 
 
 @contextmanager

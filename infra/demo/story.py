@@ -4,13 +4,14 @@ import asyncio
 import json
 import re
 import textwrap
-from datetime import timedelta
+from contextlib import suppress
 from typing import Any, cast
 
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from infra.demo.screen import Screen
+from infra.exits import PawlError
+from infra.following import news, troubles
 from infra.journal import JournalStore
 from workflows.domain.model import Record
 from workflows.domain.order import TicketStatus
@@ -19,7 +20,6 @@ from workflows.ports.journal import EntryKind
 
 _NUMBER = re.compile(r"\d+$")
 _PATIENCE_SECONDS = 5.0
-_CALL = timedelta(seconds=5)
 _LINE, _WORDS = 110, 200
 
 
@@ -28,14 +28,14 @@ class Story:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._told = 0
+        self._told = ""
         self._pull_request = False
 
     def tell(self, status: TicketStatus) -> None:
         """What is new in the ticket's own story."""
-        for sentence in status.story[self._told :]:
+        for sentence in news(status.story, self._told):
             self._screen.line(_short(sentence.partition(" ")[2], 2 * _WORDS))
-        self._told = len(status.story)
+        self._told = status.story[-1] if status.story else ""
         if status.pull_request and not self._pull_request:
             self._screen.line(f"Pull request {status.pull_request.number} is open: {status.pull_request.url}", "bold")
             self._pull_request = True
@@ -76,29 +76,14 @@ def _words(answer: str) -> str:
 async def tell_troubles(connected: Client, workflow_id: str, screen: Screen) -> None:
     """Say which step fails and is tried again, so that nobody waits without knowing what for. Runs until it is
     cancelled."""
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     while True:
         await asyncio.sleep(_PATIENCE_SECONDS)
-        for trouble in await _troubles(connected, workflow_id):
-            if trouble not in told:
-                screen.line(trouble, "yellow")
-                told.add(trouble)
-
-
-async def _troubles(connected: Client, workflow_id: str) -> list[str]:
-    """Of the ticket and of the sessions it waits for."""
-    try:
-        told = await connected.get_workflow_handle(workflow_id).describe(rpc_timeout=_CALL)
-        children = [child.workflow_id for child in told.raw_description.pending_children]
-        all_told = [told, *[await connected.get_workflow_handle(c).describe(rpc_timeout=_CALL) for c in children]]
-    except RPCError:
-        return []
-    return [
-        f"{step.activity_type.name} failed and is tried again: {_short(step.last_failure.message, _WORDS)}"
-        for one in all_told
-        for step in one.raw_description.pending_activities
-        if step.attempt > 1 and step.HasField("last_failure")
-    ]
+        with suppress(PawlError):
+            for trouble in await troubles(connected, workflow_id):
+                if (trouble.step, trouble.failure) not in told:
+                    screen.line(_short(trouble.sentence, _WORDS), "yellow")
+                    told.add((trouble.step, trouble.failure))
 
 
 def _short(text: str, most: int) -> str:

@@ -1,38 +1,19 @@
-"""Looking at the demo's ticket, and the kill in plain sight."""
+"""The kill in plain sight."""
 
 import asyncio
-import contextlib
 import re
 import signal
-from collections.abc import AsyncGenerator
 
-from temporalio.client import Client
-
-from infra import client
 from infra.demo.screen import Screen
-from infra.exits import OutOfReach
 from infra.journal import JournalStore
 from infra.stack import Part, Stack
-from workflows.domain.order import TicketStatus
 from workflows.ports.journal import Entry, EntryKind
 
 _COMMANDS = re.compile(r'"(bash|run_checks)"')
-_LOOK_SECONDS = 0.2
 _GLANCE_SECONDS = 0.05
 _WELL_BEGUN_SECONDS = 0.7
 """How long a turn's tools have been at work when the worker is killed."""
 _MOST_ENTRIES = 5_000
-
-
-async def statuses(connected: Client, workflow_id: str) -> AsyncGenerator[TicketStatus]:
-    """The ticket's status, again and again until it has ended. A worker that is away only makes it wait."""
-    while True:
-        with contextlib.suppress(OutOfReach):
-            status = await client.ticket_status(connected, workflow_id)
-            yield status
-            if status.phase.is_final:
-                return
-        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def kill_in_the_middle(stack: Stack, journal: JournalStore, screen: Screen) -> None:

@@ -153,6 +153,17 @@ def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path) 
     assert not home.exists()
 
 
+def test_a_dry_run_refuses_what_a_run_would_refuse(tmp_path: Path) -> None:
+    home, card = tmp_path / "home", tmp_path / "greet.md"
+    run = ("run", "--repo", ".", "--model", "openai:gpt-5", "--dry-run")
+    card.write_text("# Add a greeting\n\nPlease.\n")
+    (tmp_path / "no such id.md").write_text("# Add a greeting\n")
+    assert pawl(home, *run, "no such id.md", cwd=tmp_path).code == Exit.USAGE
+    board.create_ticket(home / "board", "greet", "Something else", "Quite another ticket.")
+    taken = pawl(home, *run, "greet.md", cwd=tmp_path)
+    assert (taken.code, "another ticket greet already" in taken.error["message"]) == (Exit.REFUSED, True)
+
+
 def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) -> None:
     home, card = tmp_path / "home", tmp_path / "greet.md"
     card.write_text("---\ntitle: 404\nlabels: [bug, urgent]\n---\nPlease.\n\n## Comments\n\nAda: soon.\n")

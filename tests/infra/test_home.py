@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,18 +41,44 @@ def test_a_second_holder_is_refused_in_words_and_the_lock_dies_with_its_holder(t
 def test_commands_find_the_running_gateway_unless_told_another(tmp_path: Path) -> None:
     settings = Settings(home=home.made(Settings(home=tmp_path / "home")))
     assert home.located(settings) == settings
-    home.write(settings, stack_file(os.getpid(), "http://127.0.0.1:4711"))
-    assert home.located(settings).gateway_url == "http://127.0.0.1:4711"
-    told = Settings(home=settings.home, gateway_url="http://gateway.test")
-    assert home.located(told).gateway_url == "http://gateway.test"
+    with home.only_one(settings):
+        home.write(settings, stack_file(os.getpid(), "http://127.0.0.1:4711"))
+        assert home.located(settings).gateway_url == "http://127.0.0.1:4711"
+        told = Settings(home=settings.home, gateway_url="http://gateway.test")
+        assert home.located(told).gateway_url == "http://gateway.test"
 
 
-def test_what_a_killed_supervisor_wrote_down_is_not_believed(tmp_path: Path) -> None:
+def test_what_a_killed_supervisor_wrote_down_is_not_believed_even_when_its_process_id_lives_again(
+    tmp_path: Path,
+) -> None:
     settings = Settings(home=tmp_path)
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    home.write(settings, stack_file(ended.pid))
+    home.write(settings, stack_file(os.getpid()))
     assert home.stack_file(settings) is None
+    with home.only_one(settings):
+        pass
+    assert home.stack_file(settings) is None
+    with home.only_one(settings):
+        assert home.stack_file(settings) is not None
+
+
+def test_looking_whether_a_stack_runs_does_not_keep_one_from_starting(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    home.write(settings, stack_file(os.getpid()))
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            home.stack_file(settings)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(50):
+            with home.only_one(settings):
+                pass
+    finally:
+        ended.set()
+        looking.join()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}'])

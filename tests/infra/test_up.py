@@ -1,5 +1,6 @@
 """`pawl up` and the commands beside it, on real processes: a ticket by command line, and every part killed once."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
 from infra import stack
 from infra.exits import Exit
@@ -138,6 +140,8 @@ def test_a_ticket_goes_from_a_file_to_a_merge_by_command_line(up: Up, tmp_path: 
     assert (stale.code, "Stale approval" in stale.error["message"]) == (Exit.REFUSED, True)
     assert up.pawl("answer", "GREET-1", "yes", "--dry-run").code == Exit.REFUSED
     assert "Would be accepted" in up.pawl("approve", "GREET-1", "--dry-run").json["answer"]
+    tokens = up.pawl("top-up", "GREET-1", "--tokens", "5", "--dry-run")
+    assert (tokens.code, "Tokens would change nothing" in tokens.error["message"]) == (Exit.REFUSED, True)
     assert up.pawl("approve", "GREET-1", "--of", subject, "--by", "Ada").code == 0
 
     up.until_phase("GREET-1", "Merge gate")
@@ -183,6 +187,35 @@ def test_watching_a_run_tells_its_story_to_the_end(up: Up, tmp_path: Path) -> No
     assert told[0]["fresh"]
     assert any("Planner 1" in line.get("story", "") for line in told)
     assert told[-1] == {"identifier": "WATCH-1", "phase": "Declined", "ended": True}
+
+
+def test_watching_ends_with_a_ticket_that_was_terminated_in_temporal(up: Up, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        watching = beside.submit(_start, up, tmp_path, "WATCH-2", "--watch")
+        up.until(lambda: up.pawl("show", "WATCH-2").code == 0)
+        up.until_phase("WATCH-2", "Plan gate")
+        asyncio.run(_terminate(up, "ticket:board:WATCH-2"))
+        told = watching.result(timeout=100).lines
+    assert told[-1] == {"identifier": "WATCH-2", "phase": "Terminated", "ended": True}
+
+
+async def _terminate(up: Up, workflow_id: str) -> None:
+    client = await Client.connect(json.loads((up.home / "stack.json").read_text())["temporal"])
+    await client.get_workflow_handle(workflow_id).terminate()
+
+
+def test_a_list_cut_short_does_not_call_older_tickets_never_started(up: Up, tmp_path: Path) -> None:
+    for name in ("OLD-1", "OLD-2"):
+        assert _start(up, tmp_path, name).code == 0
+        up.until_phase(name, "Plan gate")
+        assert up.pawl("reject", name).code == 0
+        up.until_phase(name, "Declined")
+    (up.home / "board" / "FRESH-1.md").write_text("---\ntitle: Never started\nstatus: Todo\n---\n")
+    listed = up.pawl("list", "--limit", "1").json
+    cards = {card["identifier"] for card in listed["cards"]}
+    assert len(listed["tickets"]) == 1
+    assert "FRESH-1" in cards
+    assert not cards & {"OLD-1", "OLD-2"}
 
 
 def test_doctor_finds_everything_well(up: Up) -> None:

@@ -108,17 +108,19 @@ async def test_a_damaged_large_body_is_refused_and_writing_it_again_mends_it(jou
     assert await journal.load(ref) == data
 
 
-def test_events_are_read_by_prefix_kind_and_page(store: JournalStore) -> None:
+def test_events_are_read_by_session_kind_and_page(store: JournalStore) -> None:
     sessions = ["a.builder1", "a.builder10", "a.fixer1", "ab.builder1", "a%.builder1"]
     store.write([entry(f"k{n}", session=name) for n, name in enumerate(sessions)])
     store.write([Entry(session="a.fixer1", seq=2, kind=EntryKind.TURN, key="turn", body="{}")])
-    assert [event.entry.session for event in store.events("a.")] == [
+    assert [event.entry.session for event in store.events("a.builder1")] == ["a.builder1"]
+    assert store.events("a.build") == []
+    assert [event.entry.session for event in store.events("a")] == [
         "a.builder1",
         "a.builder10",
         "a.fixer1",
         "a.fixer1",
     ]
-    assert [event.entry.key for event in store.events("a.", kinds=[EntryKind.TURN])] == ["turn"]
+    assert [event.entry.key for event in store.events("a", kinds=[EntryKind.TURN])] == ["turn"]
     first = store.events(limit=4)
     rest = store.events(after=first[-1].place)
     assert [event.entry.key for event in (*first, *rest)] == ["k0", "k1", "k2", "k3", "k4", "turn"]

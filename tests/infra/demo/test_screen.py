@@ -74,6 +74,14 @@ async def test_words_are_a_line(keyboard: int, capsys: pytest.CaptureFixture[str
     assert "What should be different?" in capsys.readouterr().out
 
 
+async def test_end_of_input_is_an_empty_answer(keyboard: int) -> None:
+    screen = Screen(json=False, listens=True)
+    typed = asyncio.create_task(screen.words("Go on? [y/N]"))
+    await asyncio.sleep(0.05)
+    os.write(keyboard, b"\x04")
+    assert not await asyncio.wait_for(typed, 5)
+
+
 def test_piped_lines_are_plain(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen(json=False, listens=True)
     screen.line("worker [dead] is ready " + "x" * 200, "bold red")
