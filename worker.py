@@ -6,12 +6,10 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
-from importlib.metadata import version
+from typing import Any
 
 import httpx
-from temporalio.client import Client, Plugin
-from temporalio.worker import Worker
+from temporalio.client import Plugin
 
 from activities.agent.builtin import BuiltinAgent
 from activities.context.repository import RepositoryContext
@@ -28,20 +26,20 @@ from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
-from infra.card_moves import obey_the_board
+from infra.card_moves import obeying_the_board
 from infra.exits import PawlError
 from infra.journal import JournalStore
+from infra.runner import tuned_worker
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.spare import wait_until_needed
-from infra.temporal import connect, exit_now, workflow_runner
+from infra.temporal import connect, exit_now
 from workflows import names
 from workflows.ports import Port
 from workflows.session import Session
 from workflows.ticket import Ticket
 
-FLOWS = [Ticket, Session]
-WORKFLOW_TASKS = 10
+FLOWS = (Ticket, Session)
 Capabilities = Callable[[Settings], AbstractAsyncContextManager[list[Port]]]
 
 
@@ -82,41 +80,23 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
             await agent.close()
 
 
-def worker(client: Client, settings: Settings, adapters: list[Port]) -> Worker:
-    """A worker for every flow and every port, tuned as measured: a killed one is missed within two seconds, a told one
-    finishes what it is doing. Few workflow tasks at a time, since they share one core: each then ends long before its
-    timeout, also when hundreds of tickets are read again after a start."""
-    return Worker(
-        client,
-        task_queue=names.WORK,
-        workflows=FLOWS,
-        activities=[method for port in adapters for method in port.activities()],
-        workflow_runner=workflow_runner(),
-        interceptors=[StepInterceptor()],
-        build_id=version("pawl"),  # the default, a digest of every module, costs 0.4 s of each start
-        max_cached_workflows=settings.cached_workflows,
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        max_concurrent_activities=settings.activity_slots,
-        max_heartbeat_throttle_interval=timedelta(seconds=0.5),
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
-        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
-    )
-
-
 async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capabilities = ports) -> None:
     """Work until told to stop, then finish the running steps."""
     client = await connect(settings, plugins=plugins)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with capabilities(settings) as adapters, worker(client, settings, adapters):
-        watching = asyncio.create_task(obey_the_board(client, settings.board_folder))
+    async with (
+        capabilities(settings) as adapters,
+        tuned_worker(client, settings, FLOWS, _steps(adapters), [StepInterceptor()]),
+        obeying_the_board(client, settings.board_folder),
+    ):
         print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
-        try:
-            await stopping.wait()
-        finally:
-            watching.cancel()
-            await asyncio.wait([watching])
+        await stopping.wait()
+
+
+def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
+    return [method for port in adapters for method in port.activities()]
 
 
 async def check_sandbox(settings: Settings) -> int:

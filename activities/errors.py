@@ -6,6 +6,7 @@ import httpx
 from temporalio.exceptions import ApplicationError
 
 from workflows.domain.failures import Failure
+from workflows.ports.sandbox import BadSpec, Denied, PolicyUnsupported, SandboxError
 
 
 def stop(failure: Failure, cause: str, next_step: str = "") -> ApplicationError:
@@ -32,6 +33,13 @@ def from_response(service: str, response: httpx.Response) -> ApplicationError:
 def from_transport(service: str, error: httpx.HTTPError) -> ApplicationError:
     """No reply at all: always tried again."""
     return again(f"{service} cannot be reached ({type(error).__name__}: {error}).")
+
+
+def from_sandbox(error: SandboxError) -> ApplicationError:
+    """Final for what only a person can mend, another try for a sandbox that died, is full or out of reach."""
+    if isinstance(error, (PolicyUnsupported, Denied, BadSpec)):
+        return stop(Failure.SANDBOX_REFUSED, str(error))
+    return again(f"The sandbox cannot be used now: {error}")
 
 
 def retry_after(response: httpx.Response) -> timedelta | None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from temporalio.client import Client
@@ -14,6 +15,17 @@ from workflows.domain.ticket import TicketRef
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def obeying_the_board(client: Client, folder: Path) -> AsyncGenerator[None]:
+    """Pass every move by a person on to the ticket while the block runs."""
+    obeying = asyncio.create_task(obey_the_board(client, folder))
+    try:
+        yield
+    finally:
+        obeying.cancel()
+        await asyncio.wait([obeying])
 
 
 async def obey_the_board(client: Client, folder: Path, pause: float = _PAUSE_SECONDS) -> None:

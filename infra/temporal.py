@@ -1,4 +1,4 @@
-"""The one place that knows how Pawl talks to Temporal: connecting, converting, running workflows."""
+"""The one place that knows how Pawl talks to Temporal: connecting, search attributes, errors in our words."""
 
 import asyncio
 from collections.abc import Generator, Sequence
@@ -11,11 +11,8 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, Plugin
-from temporalio.converter import StorageDriverStoreContext
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from infra import home
 from infra.exits import NoAccess, NotFound, OutOfReach, PawlError, RateLimited
@@ -26,10 +23,6 @@ from workflows import names
 
 LOCAL_ADDRESS = "127.0.0.1:7233"
 CONNECT_SECONDS = 10.0
-PASSED_THROUGH = ("workflows",)
-"""Loaded once per worker instead of once per ticket, which halves what a parked ticket holds in memory. They keep no
-state, `make check` holds them to purity, and a test runs a whole ticket with everything reloaded."""
-
 _CALL = timedelta(seconds=CONNECT_SECONDS)
 _NO_ACCESS = ("Unauthenticated", "PermissionDenied", "InvalidCertificate", "certificate required")
 
@@ -63,27 +56,6 @@ def connection(settings: Settings) -> ClientConnectConfig:
         server = home.server_file(settings)
         config["target_host"] = server.address if server else LOCAL_ADDRESS
     return config
-
-
-class _ContextFreeRunner(SandboxedWorkflowRunner):
-    """Payloads are converted alike wherever they are used. The SDK asks all the same, six times per payload and with a
-    visit to the sandbox each time, in which context it is: a fifth of the worker's main thread. Here it is told at
-    once that there is none. A payload codec or an external storage that wants to know would need the SDK's own runner.
-    """
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        instance = super().create_instance(det)
-        instance.get_serialization_context = _no_context
-        instance.get_external_store_context = _no_store_context
-        return instance
-
-
-def workflow_runner(strict: bool = False) -> SandboxedWorkflowRunner:
-    """The workflow sandbox. Strict reloads our own modules for every run, which also refuses clocks and randomness
-    inside them: slower, for tests."""
-    if strict:
-        return SandboxedWorkflowRunner()
-    return _ContextFreeRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 async def missing_search_attributes(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
@@ -126,14 +98,6 @@ async def pollers(client: Client, queue: str) -> set[str]:
     with translated(f"the task queue {queue}"):
         described = await client.workflow_service.describe_task_queue(asked, timeout=_CALL)
     return {poller.identity for poller in described.pollers}
-
-
-def _no_context(command_info: object) -> None:
-    """No serialization context."""
-
-
-def _no_store_context(command_info: object) -> StorageDriverStoreContext:
-    return StorageDriverStoreContext(target=None)
 
 
 @contextmanager

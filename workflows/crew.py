@@ -12,7 +12,7 @@ from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows import names
 from workflows.desk import Ended
-from workflows.domain.budget import Budget
+from workflows.domain.budget import TOKENS_OUT, Budget, Ceilings
 from workflows.domain.decision import Action, Decision
 from workflows.domain.order import SessionLine, TicketOrder
 from workflows.domain.policy import Models, Policy
@@ -33,6 +33,11 @@ from workflows.session import Session
 from workflows.steps import TicketSteps
 from workflows.trouble import message_of
 
+_USED_UP = {
+    StopReason.MONEY: "The session's dollars are used up.",
+    StopReason.TOKENS: f"{TOKENS_OUT}: those of this session.",
+}
+
 
 class TicketCrew(TicketSteps):
     """Sessions run as children; whatever they need a person for is settled here, and they go on at the same turn."""
@@ -41,9 +46,6 @@ class TicketCrew(TicketSteps):
         super().__init__(order)
         self._budget = Budget()
         self._models = Models()
-        self._ceiling: Decimal | None = None
-        self._token_ceiling: int | None = None
-        self._session_ceiling: Decimal | None = None
         self._raised = False
         self._parts: dict[Role, int] = {}
         self._state: str | None = None
@@ -53,15 +55,18 @@ class TicketCrew(TicketSteps):
     def _take_budget(self, policy: Policy) -> None:
         """The policy's ceilings are the ticket's; a ceiling on the order replaces the policy's dollars."""
         self._budget, self._models = policy.budget, policy.models
-        self._ceiling = self._order.usd or policy.budget.usd
-        self._token_ceiling = policy.budget.tokens
-        self._counts_tokens = self._token_ceiling is not None
-        self._session_ceiling = policy.budget.usd_per_session
+        self._ceilings = Ceilings(
+            usd=self._order.usd or policy.budget.usd,
+            usd_per_session=policy.budget.usd_per_session,
+            tokens=policy.budget.tokens,
+            tokens_per_session=policy.budget.tokens_per_session,
+        )
 
     def _account_order(self, policy: Policy) -> OpenAccount:
         models = {self._order.model, self._order.reviewer_model, *policy.models.model_dump().values()} - {""}
+        ceilings = self._ceilings or Ceilings()
         return OpenAccount(
-            account=self._account, models=tuple(sorted(models)), usd=self._ceiling, tokens=self._token_ceiling
+            account=self._account, models=tuple(sorted(models)), usd=ceilings.usd, tokens=ceilings.tokens
         )
 
     # Sessions
@@ -89,9 +94,9 @@ class TicketCrew(TicketSteps):
                 await self._blocked(outcome.detail)
             elif outcome.end is SessionEnd.CANCELLED:
                 await self._blocked(f"Somebody cancelled the session {order.session} in Temporal.")
-            elif outcome.stop is StopReason.MONEY:
+            elif outcome.stop and (used_up := _USED_UP.get(outcome.stop)):
                 if not self._raised:
-                    await self._topped_up(outcome.detail or str(outcome.stop))
+                    await self._topped_up(outcome.detail or used_up)
                 order = order.model_copy(update={"limits": self._limits()})
             else:
                 self._steering = [Decision(note=note) for note in outcome.unheard] + self._steering
@@ -115,8 +120,13 @@ class TicketCrew(TicketSteps):
         )
 
     def _limits(self) -> Limits:
-        budget = self._budget
-        return Limits(turns=budget.turns_per_session, minutes=budget.minutes_per_session, usd=self._session_ceiling)
+        budget, ceilings = self._budget, self._ceilings or Ceilings()
+        return Limits(
+            turns=budget.turns_per_session,
+            minutes=budget.minutes_per_session,
+            tokens=ceilings.tokens_per_session,
+            usd=ceilings.usd_per_session,
+        )
 
     async def _run_session(self, order: SessionOrder) -> SessionOutcome:
         """Run the child to its end, passing on what people say to it meanwhile."""
@@ -226,14 +236,11 @@ class TicketCrew(TicketSteps):
         given, self._top_ups = self._top_ups, []
         if not given:
             return
-        added = sum((said.usd or Decimal(0) for said in given), Decimal(0))
-        self._ceiling = (self._ceiling or Decimal(0)) + added
-        if self._token_ceiling is not None:
-            self._token_ceiling += sum(said.tokens or 0 for said in given)
-        if self._session_ceiling is not None:
-            self._session_ceiling += added
-        raised = TopUpAccount(account=self._account, usd_ceiling=self._ceiling, tokens_ceiling=self._token_ceiling)
-        await self._step(Model.top_up_account, raised, Model.step("Raise the ceilings"))
+        usd = sum((said.usd or Decimal(0) for said in given), Decimal(0))
+        raised = (self._ceilings or Ceilings()).raised(usd, sum(said.tokens or 0 for said in given))
+        self._ceilings = raised
+        top_up = TopUpAccount(account=self._account, usd_ceiling=raised.usd, tokens_ceiling=raised.tokens)
+        await self._step(Model.top_up_account, top_up, Model.step("Raise the ceilings"))
         self._raised = True
 
 

@@ -7,6 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows import names
+from workflows.domain.budget import Ceilings
 from workflows.domain.decision import Action, Decision, Desk, refusal, short, understood
 from workflows.domain.events import meaning_of_move
 from workflows.domain.order import TicketStatus
@@ -81,7 +82,7 @@ class TicketDesk:
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
         self._heard_ids: set[str] = set()
-        self._counts_tokens = True
+        self._ceilings: Ceilings | None = None
         self._dragged_to = ""
         """Where a person put the card to end the ticket: there it stays."""
 
@@ -113,6 +114,10 @@ class TicketDesk:
     def status(self) -> TicketStatus:
         return self._status
 
+    @workflow.query(name="refusal", description="Why an action would be refused now; empty when it would be taken.")
+    def refusal(self, action: Action, decision: Decision) -> str:
+        return self.refused(action, decision) or ""
+
     def refused(self, action: Action, decision: Decision | str) -> str | None:
         """Why this cannot be taken; a text instead of a decision is why it could not even be read."""
         if isinstance(decision, str):
@@ -123,7 +128,8 @@ class TicketDesk:
             paused=self._status.paused,
             decided=self._verdict[0] if self._verdict else None,
             ending=self._leaving or self._ending is not None,
-            counts_tokens=self._counts_tokens,
+            counts_dollars=self._ceilings is None or self._ceilings.in_dollars,
+            counts_tokens=self._ceilings is None or self._ceilings.in_tokens,
         )
         return refusal(action, decision, desk)
 

@@ -105,6 +105,8 @@ class TicketWork(TicketCrew):
 
     def _note_published(self, change: Change) -> None:
         self._head, self._published = change.head_sha, self._state
+        size = f"{counted(change.files, 'file')}, {change.insertions:,} lines added, {change.deletions:,} removed"
+        self.tell(f"Pushed to {change.branch}: {size}")
 
     async def _keep_the_work(self) -> None:
         """What an agent made and nobody has published yet is pushed to the branch, so that no end loses it."""

@@ -15,7 +15,7 @@ from activities.agent.past import Past, turn_id, turn_key
 from activities.agent.tools import definitions
 from activities.agent.transcript import Next, Turn, conversation, dump_answer, is_full, load_answer
 from activities.agent.turn import Notebook, Outcome, Start, carry_out, failing_call
-from activities.errors import again, stop
+from activities.errors import again, from_sandbox, stop
 from workflows.domain.failures import Failure
 from workflows.domain.session import (
     CloseSession,
@@ -27,7 +27,7 @@ from workflows.domain.session import (
 )
 from workflows.ports.agent import Agent
 from workflows.ports.journal import EntryKind, Journal
-from workflows.ports.sandbox import BadSpec, Denied, Gone, PolicyUnsupported, SandboxError
+from workflows.ports.sandbox import Gone, SandboxError
 from workflows.ports.workspace import Checkout, Checkouts
 
 SANDBOXES_PER_TURN = 3
@@ -176,10 +176,8 @@ class BuiltinAgent(Agent):
                 return await carry_out(notebook, answer, lambda: self._open(notebook))
             except Gone:
                 continue
-            except (PolicyUnsupported, BadSpec, Denied) as error:
-                raise stop(Failure.SANDBOX_REFUSED, str(error)) from error
             except SandboxError as error:
-                raise again(f"The sandbox cannot be used now: {error}") from error
+                raise from_sandbox(error) from error
         raise again(f"The sandbox died {SANDBOXES_PER_TURN} times during one turn.")
 
     async def _open(self, notebook: Notebook) -> Checkout:

@@ -1,21 +1,11 @@
-"""What a sandbox's error means for the ticket: tried again, or shown to people. The one table."""
+"""What sandboxes and git raise while a workspace is worked on, as a ticket understands it."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from temporalio.exceptions import ApplicationError
-
-from activities.errors import again, stop
+from activities.errors import from_sandbox
 from activities.git.failures import told as told_of_git
-from workflows.domain.failures import Failure
-from workflows.ports.sandbox import BadSpec, Denied, PolicyUnsupported, SandboxError
-
-
-def failure_of(error: SandboxError) -> ApplicationError:
-    """Final for what only a person can mend, another try for a sandbox that died, is full or out of reach."""
-    if isinstance(error, (PolicyUnsupported, Denied, BadSpec)):
-        return stop(Failure.SANDBOX_REFUSED, str(error))
-    return again(str(error))
+from workflows.ports.sandbox import SandboxError
 
 
 @contextmanager
@@ -25,4 +15,4 @@ def told() -> Generator[None]:
         try:
             yield
         except SandboxError as error:
-            raise failure_of(error) from error
+            raise from_sandbox(error) from error

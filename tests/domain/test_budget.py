@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from workflows.domain.budget import Spend, fits, input_token_bound
+from workflows.domain.budget import Ceilings, Spend, fits, input_token_bound
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,15 @@ def test_spend_adds_up_field_by_field() -> None:
         "unpriced": 2,
     }
     assert two.tokens == 12
+
+
+def test_only_ceilings_that_are_in_force_are_raised() -> None:
+    none = Ceilings()
+    assert none.raised(Decimal(5), 5) == none
+    assert not none.in_dollars
+    assert not none.in_tokens
+    some = Ceilings(usd=Decimal(5), tokens_per_session=100)
+    assert some.raised(Decimal("0.5"), 0) == Ceilings(usd=Decimal("5.5"), tokens_per_session=100)
+    assert some.raised(Decimal(0), 50) == Ceilings(usd=Decimal(5), tokens_per_session=150)
+    assert Ceilings(usd_per_session=Decimal(1)).in_dollars
+    assert Ceilings(tokens=1).in_tokens

@@ -14,6 +14,8 @@ PAUSED = Desk(phase=Phase.BUILDING, paused=True)
 BLOCKED = Desk(phase=Phase.BLOCKED)
 QUESTION = Desk(phase=Phase.QUESTION)
 DONE = Desk(phase=Phase.DONE)
+ONLY_TOKENS = Desk(phase=Phase.BUILDING, counts_dollars=False)
+ONLY_DOLLARS = Desk(phase=Phase.BUILDING, counts_tokens=False)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,10 @@ DONE = Desk(phase=Phase.DONE)
         (Action.RESUME, Decision(), BUILDING, "Nothing to resume"),
         (Action.TOP_UP, Decision(usd=Decimal(5)), BUILDING, None),
         (Action.TOP_UP, Decision(), BUILDING, "by how much"),
+        (Action.TOP_UP, Decision(usd=Decimal(5)), ONLY_TOKENS, "Dollars would change nothing"),
+        (Action.TOP_UP, Decision(tokens=5), ONLY_TOKENS, None),
+        (Action.TOP_UP, Decision(tokens=5), ONLY_DOLLARS, "Tokens would change nothing"),
+        (Action.TOP_UP, Decision(tokens=5, usd=Decimal(5)), ONLY_DOLLARS, None),
         (Action.TAKE_OVER, Decision(), BUILDING, None),
         (Action.ABORT, Decision(), BLOCKED, None),
         *((action, Decision(note="x", usd=Decimal(1)), DONE, "has ended") for action in Action),

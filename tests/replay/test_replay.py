@@ -12,7 +12,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from infra.payloads import DATA_CONVERTER
-from infra.temporal import workflow_runner
+from infra.runner import workflow_runner
 from tests.replay.stories import STORIES
 from workflows.session import Session
 from workflows.ticket import Ticket

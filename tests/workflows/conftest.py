@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.interceptor import StepInterceptor
-from infra.temporal import workflow_runner
+from infra.runner import workflow_runner
 from tests.workflows.world import World
 from workflows import names
 from workflows.domain.decision import Action, Decision

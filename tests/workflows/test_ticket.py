@@ -8,7 +8,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from activities.errors import stop
 from tests.workflows.conftest import Run, StartTicket
 from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, role_and_part, submits, works
-from workflows.domain.budget import Budget
+from workflows.domain.budget import Budget, Spend
 from workflows.domain.change import Check
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
@@ -192,6 +192,21 @@ async def test_used_up_tokens_are_topped_up_in_tokens(start: StartTicket) -> Non
     assert "5,000 tokens" in await run.act(Action.TOP_UP, tokens=5_000)
     await run.until(Phase.MERGE_GATE)
     assert [top_up.tokens_ceiling for top_up in world.of(TopUpAccount)] == [6_000]
+
+
+async def test_a_session_that_used_up_its_tokens_waits_for_more_of_them(start: StartTicket) -> None:
+    world = World(policy=policy(tokens_per_session=100, usd=None))
+    world.turns[Role.BUILDER] = [works(state="s1", spend=Spend(turns=1, input_tokens=100)), done("s2")]
+    run = await start(world)
+    await approved(run)
+    waiting = await run.until(Phase.BUDGET_GATE)
+    assert "The tokens are used up" in waiting.waiting_for
+    with pytest.raises(WorkflowUpdateFailedError):
+        await run.act(Action.TOP_UP, usd=Decimal(5))
+    await run.act(Action.TOP_UP, tokens=5_000)
+    await run.until(Phase.MERGE_GATE)
+    opened = [turn.order.limits.tokens for turn in world.turns_of(Role.BUILDER) if turn.order]
+    assert opened == [100, 5_100]
 
 
 async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTicket) -> None:

@@ -16,11 +16,35 @@ class Budget(Record):
     usd: Decimal | None = Field(default=Decimal(5), ge=0)
     usd_per_session: Decimal | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
+    tokens_per_session: int | None = Field(default=None, ge=0)
     turns_per_session: int = Field(default=60, ge=1, le=500)
     minutes_per_session: int = Field(default=60, ge=1, le=24 * 60)
     strikes: int = Field(default=5, ge=1, le=20)
     review_rounds: int = Field(default=3, ge=0, le=10)
     plan_revisions: int = Field(default=8, ge=1, le=50)
+
+
+class Ceilings(Record):
+    """What a ticket and each of its sessions may spend. None: no such ceiling is in force."""
+
+    usd: Decimal | None = None
+    usd_per_session: Decimal | None = None
+    tokens: int | None = None
+    tokens_per_session: int | None = None
+
+    @property
+    def in_dollars(self) -> bool:
+        return self.usd is not None or self.usd_per_session is not None
+
+    @property
+    def in_tokens(self) -> bool:
+        return self.tokens is not None or self.tokens_per_session is not None
+
+    def raised(self, usd: Decimal, tokens: int) -> "Ceilings":
+        """Those that are in force, each by so much."""
+        by = {"usd": usd, "usd_per_session": usd, "tokens": tokens, "tokens_per_session": tokens}
+        now = {name: getattr(self, name) for name in by}
+        return Ceilings.model_validate({name: None if now[name] is None else now[name] + by[name] for name in by})
 
 
 class Spend(Record):

@@ -83,8 +83,9 @@ class Desk(Record):
     """What was decided at the gate already; it is being carried out."""
     ending: bool = False
     """The ticket is on its way out: what has begun is being undone or kept."""
+    counts_dollars: bool = True
     counts_tokens: bool = True
-    """Whether a ceiling in tokens is in force, or may be: until the policy is read nobody knows."""
+    """Whether a ceiling of this kind is in force, or may be: until the policy is read nobody knows."""
 
 
 _NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
@@ -139,7 +140,9 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
     if action is Action.TOP_UP and decision.usd is None and decision.tokens is None:
         return 'Say by how much: top-up needs dollars, as {"usd": 5}, or tokens, as {"tokens": 100000}.'
     if action is Action.TOP_UP and decision.usd is None and not desk.counts_tokens:
-        return "Tokens would change nothing: this ticket's only ceiling is in dollars. Give some of those."
+        return "Tokens would change nothing: this ticket has no ceiling in tokens."
+    if action is Action.TOP_UP and decision.tokens is None and not desk.counts_dollars:
+        return "Dollars would change nothing: this ticket has no ceiling in dollars."
     if action is Action.PAUSE and desk.paused:
         return "The ticket is paused already."
     if action is Action.RESUME and not desk.paused and desk.phase is not Phase.BLOCKED:

@@ -22,10 +22,10 @@ class OpenAccount(Record):
 
 class TopUpAccount(Record):
     account: str
-    usd_ceiling: Decimal
-    """The new ceiling, not the difference: a repeated request changes nothing."""
+    usd_ceiling: Decimal | None
+    """The new ceiling, not the difference: a repeated request changes nothing. None where none is in force."""
     tokens_ceiling: int | None = None
-    """The same for tokens; None where no such ceiling is in force."""
+    """The same for tokens."""
 
 
 class ReadBill(Record):
