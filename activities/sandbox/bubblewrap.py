@@ -14,7 +14,9 @@ from activities.sandbox.folders import About
 from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
 from activities.sandbox.mounts import Mount
 from activities.sandbox.refusals import BROKEN, INSTALL, MISSING, Refused
+from workflows.domain.egress import parse
 from workflows.ports.sandbox import (
+    BadSpec,
     Capabilities,
     Command,
     ExitReason,
@@ -59,7 +61,7 @@ class BubblewrapSandbox(Sandbox):
         uid = "spare uid" if os.geteuid() == 0 else "same uid"
         limits = f"cgroup v{self._cgroups.version}" if self._cgroups else "rlimits and watchdog"
         return Capabilities(
-            network=Network.NONE,
+            network=Network.DOMAIN,
             kill=True,
             snapshot=False,
             hard_limits=self._cgroups is not None,
@@ -67,10 +69,7 @@ class BubblewrapSandbox(Sandbox):
         )
 
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
-        if spec.network is not Network.NONE:
-            raise PolicyUnsupported(
-                f"The local sandbox cannot offer network access ({spec.network}); it only knows none at all."
-            )
+        _require_rules(spec.egress)
         if spec.image:
             raise PolicyUnsupported(f"The local sandbox has no images and cannot use {spec.image!r}.")
         if not self._proven:
@@ -167,6 +166,15 @@ class BubblewrapSandbox(Sandbox):
         """Finish what workers that died had begun to remove."""
         for remains in folders.taken_away(self._root):
             self._bury(remains)
+
+
+def _require_rules(egress: tuple[str, ...]) -> None:
+    """Raises BadSpec for what is no rule."""
+    try:
+        for rule in egress:
+            parse(rule)
+    except ValueError as error:
+        raise BadSpec(f"The network allowlist cannot be read: {error}") from error
 
 
 def _bwrap() -> str:

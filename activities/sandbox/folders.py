@@ -22,14 +22,16 @@ from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import BadSpec, Gone, SandboxRef, SandboxSpec, Transient
 
 _FIRST_SPARE_UID = 1_900_000_000
-_SPARE_UIDS = 100_000_000
-"""Above what systemd and container tools hand out, below 2^31. One uid per sandbox: none can touch another's."""
+SPARE_UIDS = 100_000_000
+"""Above what systemd and container tools hand out, below 2^31. One uid per sandbox: none can touch another's. The
+proxies beside them have the next so many."""
 
 
 class About(Record):
     instance: str
     labels: dict[str, str]
     limits: SandboxLimits
+    egress: tuple[str, ...] = ()
     created: datetime
     uid: int | None
     """The spare uid that owns its files; None: our own."""
@@ -39,9 +41,14 @@ def make(root: Path, spec: SandboxSpec) -> About:
     """The sandbox of the key, made when there is none. Of two makers at once one wins and both get its sandbox."""
     if spec.key.startswith("."):
         raise BadSpec(f"The sandbox key {spec.key!r} must not start with a dot.")
-    uid = _FIRST_SPARE_UID + secrets.randbelow(_SPARE_UIDS) if os.geteuid() == 0 else None
+    uid = _FIRST_SPARE_UID + secrets.randbelow(SPARE_UIDS) if os.geteuid() == 0 else None
     about = About(
-        instance=secrets.token_hex(16), labels=spec.labels, limits=spec.limits, created=datetime.now(UTC), uid=uid
+        instance=secrets.token_hex(16),
+        labels=spec.labels,
+        limits=spec.limits,
+        egress=spec.egress,
+        created=datetime.now(UTC),
+        uid=uid,
     )
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = root / f".new-{secrets.token_hex(8)}"

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from activities.sandbox import files, mounts
+from activities.sandbox import files, folders, mounts
 from activities.sandbox.cgroups import Cgroups
 from activities.sandbox.folders import About
 from activities.sandbox.mounts import Mount
+from activities.sandbox.supervisor.egress import PORT
 from activities.sandbox.supervisor.spec import JobSpec
 from workflows.domain.model import Record
 from workflows.domain.policy import SandboxLimits
@@ -27,6 +28,15 @@ _SHARED_MEMORY_MB = 64
 _TEMPORARY = "/tmp"  # noqa: S108 - a path inside the sandbox
 
 
+_PROXY = f"http://127.0.0.1:{PORT}"
+_PROXIED = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _PROXY) | {
+    "no_proxy": "",
+    "NO_PROXY": "",
+    "NODE_USE_ENV_PROXY": "1",  # Node asks no variable of its own accord
+}
+"""What programs read to find their way out."""
+
+
 class Shown(Record):
     """What every sandbox of a provider shares."""
 
@@ -46,6 +56,7 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         binds = [(how, path, target) for (how, _, target), (_, path) in zip(binds, staged, strict=True)]
         staged.append((bwrap, f"{_TEMPORARY}/bwrap"))
         bwrap = f"{_TEMPORARY}/bwrap"
+    environment = _environment(shown.path, command, about.egress)
     name = f"{about.instance}/{job.name}"
     return JobSpec(
         bwrap=bwrap,
@@ -54,7 +65,7 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
             *_own_file_systems(limits),
             *mounts.system_options(),
             *(part for bind in binds for part in bind),
-            *(part for variable in _environment(shown.path, command).items() for part in ("--setenv", *variable)),
+            *(part for variable in environment.items() for part in ("--setenv", *variable)),
         ],
         staged=staged,
         files=mounts.system_files(),
@@ -71,6 +82,8 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         usage=str(sandbox / "usage"),
         cgroups=shown.cgroups.plan(name, limits) if shown.cgroups else [],
         oom_events=shown.cgroups.oom_events(name) if shown.cgroups else "",
+        egress=list(about.egress),
+        egress_uid=None if about.uid is None else about.uid + folders.SPARE_UIDS,
     )
 
 
@@ -98,6 +111,6 @@ def _own_file_systems(limits: SandboxLimits) -> list[str]:
     ).split()
 
 
-def _environment(path: str, command: Command) -> dict[str, str]:
+def _environment(path: str, command: Command, egress: tuple[str, ...]) -> dict[str, str]:
     standard = {"PATH": path, "HOME": mounts.HOME, "USER": "pawl", "LANG": "C.UTF-8", "TMPDIR": _TEMPORARY}
-    return standard | command.env
+    return standard | (_PROXIED if egress else {}) | command.env

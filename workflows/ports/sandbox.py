@@ -37,8 +37,8 @@ class SandboxSpec(Record):
     labels: dict[str, str] = Field(default_factory=dict)
     image: str = ""
     """A snapshot reference or an image name; empty: the provider's default."""
-    network: Network = Network.NONE
-    """What the sandbox may reach; NONE is nothing at all."""
+    egress: tuple[str, ...] = ()
+    """The allowlist of what the sandbox may reach, rules as `workflows.domain.egress` reads them; empty: nothing."""
 
 
 class SandboxRef(Record):

@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from . import entry, watch
+from . import egress, entry, watch
 from .output import Output
 from .spec import JobSpec
 
@@ -32,6 +32,8 @@ class Job:
         self._shell = 0
         """The stopped parent of the command."""
         self._command = 0
+        self._proxy = 0
+        """The process that lets out what the allowlist names; 0: there is none."""
         self._wait_status: int | None = None
         """The command's own, where it could be read."""
         self._deadline = time.monotonic() + _SETUP_SECONDS
@@ -138,7 +140,7 @@ class Job:
             self._on_status(self._status)
         shells = watch.children(self._init) if arrived and self._init else []
         commands = watch.children(shells[0]) if shells else []
-        if not commands:
+        if not commands or not self._opened_the_way_out():
             return self._stop("")
         self._shell, self._command = shells[0], commands[0]
         command_fd = os.pidfd_open(self._command)
@@ -152,6 +154,15 @@ class Job:
         os.close(self._go)
         return None
 
+    def _opened_the_way_out(self) -> bool:
+        if self._spec.egress:
+            try:
+                self._proxy = egress.start(self._init, self._spec.egress, self._spec.egress_uid)
+            except OSError as error:
+                self._outputs[1].keep(f"pawl: {error}\n".encode())
+                return False
+        return True
+
     def _on_command_end(self, fd: int) -> None:
         """The command is a zombie while its parent is stopped: read how it ended, then let the parent go on."""
         self._forget(fd)
@@ -164,6 +175,8 @@ class Job:
         deadline = time.monotonic() + _END_SECONDS
         if self._init:
             _wait_for_death(self._init, deadline)
+        if self._proxy:
+            egress.stop(self._proxy)
         for output in self._outputs:
             if output.fd in self._handlers:
                 while output.pump():

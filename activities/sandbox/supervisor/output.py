@@ -17,9 +17,13 @@ class Output:
     def pump(self) -> bool:
         """Move what is there; False at the end of the stream."""
         data = os.read(self.fd, _CHUNK)
+        self.keep(data)
+        return bool(data)
+
+    def keep(self, data: bytes) -> None:
+        """Write down as much of it as there is room for."""
         kept = data[: self._left]
         self._left -= len(kept)
         self.truncated = self.truncated or len(kept) < len(data)
         while kept:
             kept = kept[os.write(self._file, kept) :]
-        return bool(data)

@@ -30,6 +30,8 @@ class JobSpec:
         usage: str,
         cgroups: list[tuple[str, list[tuple[str, str]]]],
         oom_events: str,
+        egress: list[str],
+        egress_uid: int | None,
     ) -> None:
         self.bwrap = bwrap
         self.options = options
@@ -60,6 +62,10 @@ class JobSpec:
         """(folder to make, [(file, value)]); empty: no cgroup is writable, limits and watchdog are used instead."""
         self.oom_events = oom_events
         """The file of the cgroup that counts `oom_kill`."""
+        self.egress = egress
+        """The allowlist; empty: no network at all."""
+        self.egress_uid = egress_uid
+        """The spare uid of the proxy that enforces it; None: it stays who we are."""
 
     def dumps(self) -> bytes:
         return marshal.dumps(vars(self))

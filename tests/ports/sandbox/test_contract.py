@@ -17,7 +17,6 @@ from workflows.ports.sandbox import (
     ExitReason,
     Gone,
     JobState,
-    Network,
     PolicyUnsupported,
     Sandbox,
     SandboxRef,
@@ -253,7 +252,7 @@ async def test_folder_and_environment_of_a_command(sandbox: Sandbox, ref: Sandbo
 
 async def test_what_a_provider_cannot_enforce_is_refused(sandbox: Sandbox, ref: SandboxRef) -> None:
     with pytest.raises(PolicyUnsupported):
-        await sandbox.ensure(SandboxSpec(key="n", network=Network.DOMAIN))
+        await sandbox.ensure(SandboxSpec(key="n", image="debian"))
     with pytest.raises(PolicyUnsupported):
         await sandbox.ensure(SandboxSpec(key="i", image="debian"))
     if not sandbox.capabilities.snapshot:

@@ -1,0 +1,64 @@
+"""The beginning of a request to the proxy: where it wants to go, and what the server there is told."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_LINE = re.compile(rb"([A-Z]{1,20}) (\S{1,8000}) HTTP/1\.[01]")
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*")
+_OURS = ("connection", "host", "keep-alive", "upgrade")
+"""Headers between the client and us; the server gets its own."""
+_HTTP = 80
+_MOST_PORT = 65_535
+
+
+class BadHead(Exception):
+    """No request this proxy can serve; the message is for the client."""
+
+
+class Head(NamedTuple):
+    method: str
+    host: str
+    port: int
+    forward: bytes
+    """What the server is sent first; nothing for CONNECT, which gets a bare tunnel."""
+
+
+def read_head(data: bytes) -> Head:
+    """Raises BadHead."""
+    first, *lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    line = _LINE.fullmatch(first)
+    if line is None:
+        raise BadHead("This is no request of HTTP/1.1.")
+    if not all(_HEADER.fullmatch(each) for each in lines):
+        raise BadHead("A header of this request cannot be read.")
+    method, target = line[1].decode(), line[2].decode("latin-1")
+    if method == "CONNECT":
+        host, port = _authority(target, None)
+        return Head(method, host, port, b"")
+    try:
+        url = urlsplit(target)
+    except ValueError:
+        raise BadHead("The address of this request cannot be read.") from None
+    if url.scheme != "http" or not url.netloc or "@" in url.netloc:
+        raise BadHead("Send the whole address, beginning with http://, or use CONNECT.")
+    host, port = _authority(url.netloc, _HTTP)
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    kept = [each for each in lines if not _is_ours(each)]
+    own = [f"{method} {path} HTTP/1.1".encode("latin-1"), b"Host: " + url.netloc.encode("latin-1")]
+    return Head(method, host, port, b"\r\n".join([*own, *kept, b"Connection: close", b"", b""]))
+
+
+def _is_ours(line: bytes) -> bool:
+    name = line.partition(b":")[0].decode().lower()
+    return name in _OURS or name.startswith("proxy-")
+
+
+def _authority(text: str, port: int | None) -> tuple[str, int]:
+    """Host and port of `name:443` or `[fd00::7]:443`."""
+    host, colon, digits = text.rpartition(":")
+    if not colon or digits.endswith("]"):
+        host, digits = text, "" if port is None else str(port)
+    if not host or not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= _MOST_PORT):
+        raise BadHead("Name the host and the port.")
+    return host, int(digits)
