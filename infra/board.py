@@ -122,5 +122,5 @@ def comment(folder: Path, ticket_id: str, key: str, text: str) -> Ticket:
 
 
 def _say(card: Card, key: str, text: str) -> None:
-    if not card.page.has_comment(COMMENTS, key):
+    if not card.page.has_comment(key):
         card.page.add_comment(COMMENTS, key, text)

@@ -168,8 +168,9 @@ class Page:
         """The text above the heading (`## Comments`)."""
         return self._split(heading)[0].strip("\n")
 
-    def has_comment(self, heading: str, key: str) -> bool:
-        return marker(key) in self._split(heading)[1].split("\n")
+    def has_comment(self, key: str) -> bool:
+        """Wherever on the page: whoever edits it may have moved the comment."""
+        return marker(key) in self.text.split("\n")
 
     def add_comment(self, heading: str, key: str, text: str) -> None:
         """Append below the heading, which is made when there is none."""
@@ -199,17 +200,33 @@ def unmarked(text: str) -> str:
     return text.replace("\r\n", "\n").replace(_MARK, _MARK.replace("<", "&lt;"))
 
 
+_FENCED = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+
+
 def _outside_fences(lines: list[str]) -> Iterator[int]:
-    """The numbers of lines that are not inside a fenced code block."""
-    fence = ""
+    """The numbers of lines that are not inside a fenced code block (CommonMark 4.5). One that is never closed hides
+    nothing here: whatever was written below it would never be found again."""
+    hidden_until, unclosed = 0, dict[str, int]()
     for number, line in enumerate(lines):
-        opener = re.match(r" {0,3}(`{3,}|~{3,})", line)
-        if opener and not fence:
-            fence = opener[1]
-        elif opener and opener[1].startswith(fence) and line.strip() == opener[1]:
-            fence = ""
-        elif not fence:
+        if number < hidden_until:
+            continue
+        opener = _FENCED.match(line)
+        is_code_within_a_line = opener is not None and opener[1][0] == "`" and "`" in opener[2]
+        if opener is None or is_code_within_a_line:
             yield number
+            continue
+        mark, length = opener[1][0], len(opener[1])
+        end = None if length >= unclosed.get(mark, length + 1) else _closer(lines, number + 1, mark, length)
+        if end is None:
+            unclosed[mark] = length  # nor is any later one of this length: looking again would take for ever
+            yield number
+        else:
+            hidden_until = end + 1
+
+
+def _closer(lines: list[str], first: int, mark: str, length: int) -> int | None:
+    closer = re.compile(rf" {{0,3}}{mark}{{{length},}}\s*")
+    return next((number for number in range(first, len(lines)) if closer.fullmatch(lines[number])), None)
 
 
 def _decoded(data: bytes) -> str:

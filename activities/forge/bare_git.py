@@ -73,7 +73,8 @@ class BareGitForge(Forge):
     @activity.defn
     async def read_diff(self, request: ReadDiff) -> str:
         with told():
-            return await self.journal.keep(await self.clones.diff(request.repository, request.head_sha))
+            diff = await self.clones.diff(request.repository, request.head_sha)
+        return await self.journal.keep_text(diff.decode(errors="replace"))  # files may be in any encoding
 
     @activity.defn
     async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:

@@ -52,7 +52,7 @@ class Pull:
 
     def say(self, key: str, text: str) -> None:
         """Append to the reviews, once per key."""
-        if not self.page.has_comment(_REVIEWS, key):
+        if not self.page.has_comment(key):
             self.page.add_comment(_REVIEWS, key, text)
 
     def save(self) -> None:

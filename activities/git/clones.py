@@ -125,7 +125,7 @@ class TrustedClones:
             "diff-tree", "-r", "-z", "--numstat", "--no-renames", repository.base_sha, head,
             repository=self.path(repository.name),
         )  # fmt: skip
-        rows = [row.split(b"\t") for row in counted.out.split(b"\0") if row]
+        rows = [row.split(b"\t", 2) for row in counted.out.split(b"\0") if row]
         lines = [(int(plus), int(minus)) for plus, minus, _ in rows if plus != b"-"]
         return DiffStat(len(rows), sum(plus for plus, _ in lines), sum(minus for _, minus in lines))
 

@@ -11,6 +11,8 @@ from workflows.domain.change import Change, Repository
 from workflows.ports.forge import Forge, OpenPullRequest, OpenRepository, PublishChange
 from workflows.ports.journal import Journal
 
+Files = Mapping[str, str | bytes]
+
 
 class ForgeRig(ABC):
     forge: Forge
@@ -19,11 +21,11 @@ class ForgeRig(ABC):
     folder: Path
 
     @abstractmethod
-    def repository(self, files: Mapping[str, str] | None, branch: str = "main") -> str:
+    def repository(self, files: Files | None, branch: str = "main") -> str:
         """A person's repository: its URL."""
 
     @abstractmethod
-    def push(self, opened: Repository, branch: str, files: Mapping[str, str]) -> str:
+    def push(self, opened: Repository, branch: str, files: Files) -> str:
         """A person commits on top of a branch of the forge: the new head."""
 
     @abstractmethod
@@ -40,17 +42,17 @@ class ForgeRig(ABC):
 
     # What every rig does the same way
 
-    async def opened(self, files: Mapping[str, str] | None = None) -> Repository:
+    async def opened(self, files: Files | None = None) -> Repository:
         return await self.forge.open_repository(OpenRepository(url=self.repository(files or {"a.txt": "one\ntwo\n"})))
 
-    async def state(self, repository: Repository, files: Mapping[str, str]) -> str:
+    async def state(self, repository: Repository, files: Files) -> str:
         """A workspace state with these files changed: its journal reference."""
         number = len(list(self.folder.glob("box*")))
         box = Box(self.folder / f"box{number}", repository, await self.clones.bundle(repository))
         return await self.journal.keep(box.state(files))
 
     async def published(
-        self, repository: Repository, files: Mapping[str, str], previous_head: str = "", branch: str = "pawl/T-1"
+        self, repository: Repository, files: Files, previous_head: str = "", branch: str = "pawl/T-1"
     ) -> Change:
         state = await self.state(repository, files)
         change = PublishChange(
@@ -72,11 +74,11 @@ class BareGitRig(ForgeRig):
         self.forge = BareGitForge(folder / "forge", self.clones, journal)
         self.sources = 0
 
-    def repository(self, files: Mapping[str, str] | None, branch: str = "main") -> str:
+    def repository(self, files: Files | None, branch: str = "main") -> str:
         self.sources += 1
         return str(make_repository(self.folder / f"source {self.sources}", files, branch))
 
-    def push(self, opened: Repository, branch: str, files: Mapping[str, str]) -> str:
+    def push(self, opened: Repository, branch: str, files: Files) -> str:
         work = self.folder / f"person{len(list(self.folder.glob('person*')))}"
         git(self.folder, "clone", "-q", "-b", branch, opened.url, str(work))
         head = commit(work, files, "By a person")

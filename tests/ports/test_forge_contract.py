@@ -131,6 +131,15 @@ async def test_the_diff_is_kept_in_the_journal(rig: ForgeRig) -> None:
     assert "-two\n+2\n" in await rig.journal.load_text(ref)
 
 
+async def test_files_in_any_encoding_can_be_read_in_the_diff(rig: ForgeRig) -> None:
+    repository = await rig.opened({"a.txt": "Grüße\none\n".encode("latin-1")})
+    change = await rig.published(repository, {"a.txt": "Grüße\ntwo\n".encode("latin-1")})
+    ref = await rig.forge.read_diff(ReadDiff(repository=repository, head_sha=change.head_sha))
+    diff = await rig.journal.load_text(ref)
+    assert "+two\n" in diff
+    assert " Gr\ufffd\ufffde\n" in diff
+
+
 # --- pull requests ----------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """States coming out of sandboxes: what is let in, and everything hostile that is not."""
 
+from pathlib import Path
+
 import pytest
 
 from activities.git import (
@@ -7,7 +9,7 @@ from activities.git import (
     DiffStat,
     TrustedClones,
 )
-from tests.repos import Box, git, git_bytes
+from tests.repos import Box, git, git_bytes, make_repository
 from workflows.domain.change import Repository
 
 FILES = {"README.md": "hello\n", "src/app.py": "print(1)\n"}
@@ -118,3 +120,14 @@ async def test_a_small_state_that_unfolds_into_a_huge_file_is_refused(
     assert len(state) < 1_000_000
     with pytest.raises(BadState, match=r"zeros has 62,914,560 bytes; a file may have"):
         await clones.import_state(repository, state)
+
+
+async def test_a_file_whose_name_holds_a_tab_can_be_counted(tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "source", {"a\tb.txt": "x\n", "c.txt": "c\n"})
+    base = git(source, "rev-parse", "HEAD")
+    (source / "a\tb.txt").unlink()
+    git(source, "commit", "-aqm", "Without it")
+    clones = TrustedClones(tmp_path / "clones")
+    repository = Repository(name="tabs", url=str(source), base_branch="main", base_sha=base)
+    stat = await clones.diffstat(repository, git(source, "rev-parse", "HEAD"))
+    assert stat == DiffStat(files=1, insertions=0, deletions=1)
