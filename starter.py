@@ -13,7 +13,7 @@ import click
 
 from infra.console import Console, run_cli
 from infra.exits import Told, exit_now
-from workflows.domain.decision import MOST_USD, Action, Decision
+from workflows.domain.decision import MOST_TOKENS, MOST_USD, NEEDS_PHASE, Action, Decision
 
 # What the commands need is imported by the commands, so that `pawl --help` and a mistyped word are answered at once.
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ class Verb(click.Command):
             click.Option(["--json"], is_flag=True, expose_value=False, help="Print JSON."),
             click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error came from."),
         ]
-
-
-_MOST_TOKENS = 10**12
 
 
 class Dollars(click.ParamType[Decimal]):
@@ -205,11 +202,11 @@ def _add_action(action: Action, words: str) -> None:
         click.Option(["--by"], default="", metavar="NAME", help="Who decides. Default: your user name."),
         click.Option(["--dry-run"], is_flag=True, help="Say what would happen and change nothing."),
     ]
-    if action is Action.APPROVE:
+    if action in NEEDS_PHASE:
         params.append(click.Option(["--of"], default="", metavar="HASH", help="Refuse when something else waits now."))
     if action is Action.TOP_UP:
         params.append(click.Option(["--usd"], type=Dollars(), help="By how many dollars it rises."))
-        count = click.IntRange(1, _MOST_TOKENS)
+        count = click.IntRange(1, MOST_TOKENS)
         params.append(click.Option(["--tokens"], type=count, metavar="COUNT", help="By how many tokens it rises."))
     if action is Action.STEER:
         params.append(click.Option(["--id"], default="", help="Makes a repetition count once."))

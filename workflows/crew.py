@@ -1,6 +1,7 @@
 """The agents a ticket employs: their sessions, their money, and people in the middle of a session."""
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -47,6 +48,8 @@ class TicketCrew(TicketSteps):
         self._budget = Budget()
         self._models = Models()
         self._raised = False
+        self._passed_on: list[Decision] = []
+        """What the running session was told since it began."""
         self._parts: dict[Role, int] = {}
         self._state: str | None = None
 
@@ -85,7 +88,9 @@ class TicketCrew(TicketSteps):
             try:
                 outcome = await self._run_session(order)
             except ChildWorkflowError as error:
-                await self._blocked(f"The session {order.session} did not end by itself: {message_of(error)}")
+                lost = "".join(f"\n- {said.note[:200]}" for said in self._passed_on)
+                again = f"\n\nWhat was said to it has to be said again, if it still matters:{lost}" if lost else ""
+                await self._blocked(f"The session {order.session} did not end by itself: {message_of(error)}{again}")
                 continue
             order = _going_on(order, outcome)
             if outcome.end is SessionEnd.ASKED:
@@ -131,6 +136,7 @@ class TicketCrew(TicketSteps):
     async def _run_session(self, order: SessionOrder) -> SessionOutcome:
         """Run the child to its end, passing on what people say to it meanwhile."""
         self._start_line(order)
+        self._passed_on = []
         child = await self._started(order)
         try:
             self._go_on()
@@ -163,19 +169,28 @@ class TicketCrew(TicketSteps):
                 self._go_on()
 
     async def _attended(self, child: ChildWorkflowHandle[Any, SessionOutcome]) -> SessionOutcome:
-        """Wait for the session's end and tell it meanwhile what people say."""
-        paused = False
-        while True:
-            await workflow.wait_condition(
-                lambda paused=paused: (
-                    child.done() or bool(self._steering or self._top_ups) or self._status.paused != paused
+        """Wait for the session's end; meanwhile pass on what people say to it, and put in force what they give."""
+        paused, raising = False, asyncio.create_task(self._raise_ceilings())
+        try:
+            while True:
+                await workflow.wait_condition(
+                    lambda paused=paused, raising=raising: (
+                        child.done()
+                        or bool(self._steering)
+                        or self._status.paused != paused
+                        or (bool(self._top_ups) and raising.done())
+                    )
                 )
-            )
-            if child.done():
-                return await child
-            paused = await self._pass_on(child, paused)
-            await self._raise_ceilings()
-            self._go_on()
+                if child.done():
+                    await raising
+                    return await child
+                paused = await self._pass_on(child, paused)
+                if raising.done():
+                    await raising
+                    raising = asyncio.create_task(self._raise_ceilings())
+                self._go_on()
+        finally:
+            raising.cancel()
 
     async def _pass_on(self, child: ChildWorkflowHandle[Any, SessionOutcome], paused: bool) -> bool:
         """Send a running session what it has not been told yet; return whether it is paused now."""
@@ -186,7 +201,7 @@ class TicketCrew(TicketSteps):
                 await child.signal(Action.PAUSE.value if now else Action.RESUME.value)
             while steering:
                 await child.signal(Action.STEER.value, steering[0])
-                steering.pop(0)
+                self._passed_on.append(steering.pop(0))
         except FailureError:  # it ended in the same moment: the next session hears it
             self._steering = steering + self._steering
         return now
@@ -217,7 +232,8 @@ class TicketCrew(TicketSteps):
 
     async def _answer_to(self, question: str) -> str:
         before = self._status.phase
-        await self._arrive(Phase.QUESTION, f"**The agent asks:** {question}", reason=question)
+        subject = hashlib.sha256(f"{self._next_comment()} {question}".encode()).hexdigest()[:12]
+        await self._arrive(Phase.QUESTION, f"**The agent asks:** {question}", subject=subject, reason=question)
         _, decision = await self._verdict_of_a_person()
         await self._arrive(before)
         return f"The answer to your question is: {decision.note}"
@@ -238,10 +254,9 @@ class TicketCrew(TicketSteps):
             return
         usd = sum((said.usd or Decimal(0) for said in given), Decimal(0))
         raised = (self._ceilings or Ceilings()).raised(usd, sum(said.tokens or 0 for said in given))
-        self._ceilings = raised
         top_up = TopUpAccount(account=self._account, usd_ceiling=raised.usd, tokens_ceiling=raised.tokens)
         await self._step(Model.top_up_account, top_up, Model.step("Raise the ceilings"))
-        self._raised = True
+        self._ceilings, self._raised = raised, True
 
 
 def _going_on(order: SessionOrder, outcome: SessionOutcome) -> SessionOrder:
@@ -250,6 +265,7 @@ def _going_on(order: SessionOrder, outcome: SessionOutcome) -> SessionOrder:
         update={
             "first_turn": outcome.next_turn,
             "after": outcome.last_turn,
+            "track": outcome.track,
             "workspace": order.workspace.model_copy(update={"state": outcome.state}),
             "opening": outcome.unheard,
         }

@@ -1,12 +1,14 @@
 """Session: one agent's turns and its three hard stops."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows.domain.decision import Decision
+from workflows.domain.budget import Spend
+from workflows.domain.decision import MOST_WORDS, Action, Decision, understood
 from workflows.domain.session import (
     CloseSession,
     SessionEnd,
@@ -32,7 +34,8 @@ class Session:
     @workflow.init
     def __init__(self, order: SessionOrder) -> None:
         self._order = order
-        self._track = Track()
+        self._track = order.track
+        self._spend = Spend()
         self._after: str | None = order.after
         self._seq = order.first_turn
         self._state: str | None = order.workspace.state
@@ -42,7 +45,6 @@ class Session:
         self._heard: tuple[str, ...] = ()
         self._paused = False
         self._is_open = True
-        self._working_time = timedelta()
 
     @workflow.run
     async def run(self, order: SessionOrder) -> SessionOutcome:
@@ -67,7 +69,7 @@ class Session:
             await workflow.wait_condition(lambda: not self._paused)
             if workflow.cancellation_reason() is not None:  # a turn that ends well all the same swallows the exception
                 return self._outcome(SessionEnd.CANCELLED)
-            if reason := stop_reason(order.role, order.limits, self._track, self._working_time):
+            if reason := stop_reason(order.role, order.limits, self._track):
                 return self._outcome(SessionEnd.STOPPED, stop=reason)
             report = await self._turn()
             if outcome := self._ended_by(report):
@@ -90,13 +92,13 @@ class Session:
             ),
             **Agent.step(f"{self._order.role.capitalize()}, turn {self._seq}"),
         )
-        self._working_time += workflow.now() - started
+        seconds = (workflow.now() - started).total_seconds()
         self._is_open = report.end is TurnEnd.WORKING
         if report.end is TurnEnd.MONEY_OUT:
             return report  # nothing was sent: the agent has not heard the steering
         self._steering_sent = []
         self._heard += tuple(f"turn {self._seq}: {said.note[:120]}" for said in steering)
-        self._track = self._track.after(report)
+        self._track, self._spend = self._track.after(report, seconds), self._spend.plus(report.spend)
         self._after, self._seq = report.turn, self._seq + 1
         if report.changed:
             self._state = report.state
@@ -131,7 +133,8 @@ class Session:
             last_turn=self._after,
             next_turn=self._seq,
             state=self._state,
-            spend=self._track.spend,
+            spend=self._spend,
+            track=Track() if end is SessionEnd.SUBMITTED else self._track,
             heard=self._heard,
         )
 
@@ -158,19 +161,22 @@ class Session:
         return "\n\n".join(lines)
 
     @workflow.signal(description='Tell the agent something at its next turn: "text" or {"note": "text", "id": "..."}')
-    def steer(self, decision: Decision | str | None = None) -> None:
-        said = Decision(note=decision) if isinstance(decision, str) else decision or Decision()
+    def steer(self, decision: Any = None) -> None:
+        said = understood(Action.STEER, decision)
+        if isinstance(said, str):
+            workflow.logger.warning("Steering for %s was not taken: %s", self._order.session, said)
+            return
         repeated = bool(said.id) and said.id in self._seen_steering
         if said.note.strip() and not repeated:
             self._seen_steering.add(said.id)
-            self._steering.append(said)
+            self._steering.append(said.model_copy(update={"note": said.note[:MOST_WORDS]}))
 
     @workflow.signal(description="Sent by the ticket; to pause, signal the ticket. No payload needed.")
-    def pause(self, decision: Decision | str | None = None) -> None:
+    def pause(self, decision: Any = None) -> None:
         self._paused = True
 
     @workflow.signal(description="Sent by the ticket; to resume, signal the ticket. No payload needed.")
-    def resume(self, decision: Decision | str | None = None) -> None:
+    def resume(self, decision: Any = None) -> None:
         self._paused = False
 
     @workflow.query(description="Turns, tokens and dollars of this session so far.")

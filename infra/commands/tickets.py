@@ -39,7 +39,7 @@ from workflows.domain.words import counted
 _COMMANDS: dict[Phase, tuple[str, ...]] = {
     Phase.PLAN_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
     Phase.MERGE_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
-    Phase.QUESTION: ('answer {id} "your answer"',),
+    Phase.QUESTION: ('answer {id} --of {subject} "your answer"',),
     Phase.BUDGET_GATE: ("top-up {id} --usd 5", "abort {id}"),
     Phase.BLOCKED: ("resume {id}", "abort {id}"),
 }

@@ -20,6 +20,8 @@ from infra.gateway.tokens import is_admin
 from infra.gateway.writer import Writer
 
 _TAPE_BYTES = 20_000_000
+_MOST_TOKENS = 10**18
+"""What the ledger's column holds."""
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -30,12 +32,12 @@ class _Order(BaseModel):
 class AccountOrder(_Order):
     models: tuple[str, ...] = ()
     usd: Decimal | None = Field(default=None, ge=0)
-    tokens: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
 
 
 class TopUpOrder(_Order):
     usd: Decimal | None = Field(ge=0)
-    tokens: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
 
 
 class Unfit(Exception):

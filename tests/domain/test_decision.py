@@ -12,7 +12,7 @@ MERGE = Desk(phase=Phase.MERGE_GATE, subject="f" * 40)
 BUILDING = Desk(phase=Phase.BUILDING)
 PAUSED = Desk(phase=Phase.BUILDING, paused=True)
 BLOCKED = Desk(phase=Phase.BLOCKED)
-QUESTION = Desk(phase=Phase.QUESTION)
+QUESTION = Desk(phase=Phase.QUESTION, subject="abc123def456")
 DONE = Desk(phase=Phase.DONE)
 ONLY_TOKENS = Desk(phase=Phase.BUILDING, counts_dollars=False)
 ONLY_DOLLARS = Desk(phase=Phase.BUILDING, counts_tokens=False)
@@ -27,17 +27,24 @@ ONLY_DOLLARS = Desk(phase=Phase.BUILDING, counts_tokens=False)
         (Action.APPROVE, Decision(of="abc123"), PLAN, "at least the first 7 digits"),  # a slip, or a guess
         (Action.APPROVE, Decision(of="a"), PLAN, "at least the first 7 digits"),
         (Action.APPROVE, Decision(of="the plan"), PLAN, "at least the first 7 digits"),
-        (Action.APPROVE, Decision(of="fffffff"), PLAN, "Stale approval"),
-        (Action.APPROVE, Decision(of="abc123def4567"), PLAN, "Stale approval"),
+        (Action.APPROVE, Decision(of="fffffff"), PLAN, "Stale"),
+        (Action.APPROVE, Decision(of="abc123def4567"), PLAN, "Stale"),
         (Action.APPROVE, Decision(of="f" * 12), MERGE, None),  # as it is shown
-        (Action.APPROVE, Decision(of="e" * 40), MERGE, f"approved {'e' * 12}, but {'f' * 12} is waiting"),
+        (Action.APPROVE, Decision(of="e" * 40), MERGE, f"you saw {'e' * 12}, but {'f' * 12} is waiting"),
         (Action.APPROVE, Decision(of="r1"), Desk(phase=Phase.MERGE_GATE, subject="r1"), None),
         (Action.APPROVE, Decision(), BUILDING, "Nothing to approve"),
         (Action.APPROVE, Decision(), QUESTION, "Nothing to approve"),
         (Action.REQUEST_CHANGES, Decision(), PLAN, "needs a note"),
         (Action.REQUEST_CHANGES, Decision(note="smaller"), PLAN, None),
         (Action.REJECT, Decision(), PLAN, None),
+        (Action.REJECT, Decision(of="fffffff"), PLAN, "Stale: you saw fffffff, but abc123def456 is waiting"),
+        (Action.REQUEST_CHANGES, Decision(note="smaller", of="fffffff"), PLAN, "Stale"),
+        (Action.REQUEST_CHANGES, Decision(note="smaller", of="abc123d"), PLAN, None),
         (Action.ANSWER, Decision(note="left"), QUESTION, None),
+        (Action.ANSWER, Decision(note="left", of="abc123def456"), QUESTION, None),
+        (Action.ANSWER, Decision(note="left", of="fffffff"), QUESTION, "Stale"),
+        (Action.ANSWER, Decision(note="left", of="the question"), QUESTION, "at least the first 7 digits"),
+        (Action.STEER, Decision(note="left", of="fffffff"), QUESTION, None),  # meant for whatever comes next
         (Action.ANSWER, Decision(note="  "), QUESTION, "needs a note"),
         (Action.ANSWER, Decision(note="left"), PLAN, "Nothing to answer"),
         (Action.STEER, Decision(note="use pathlib"), BUILDING, None),
@@ -74,6 +81,7 @@ def test_refusal(action: Action, decision: Decision, desk: Desk, words: str | No
         (Action.TOP_UP, {"usd": "5"}, Decision(usd=Decimal(5))),
         (Action.TOP_UP, -5, "Not understood"),
         (Action.TOP_UP, True, "Not understood"),
+        (Action.TOP_UP, {"tokens": 10**19}, "tokens"),
         (Action.TOP_UP, 1e400, "Not understood"),
         (Action.TOP_UP, float("nan"), "Not understood"),
         (Action.TOP_UP, {"usd": "abc"}, "usd"),

@@ -1,6 +1,5 @@
 """The three hard stops, as tables."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,25 +14,25 @@ LIMITS = Limits(
 
 
 @pytest.mark.parametrize(
-    ("role", "track", "elapsed", "expected"),
+    ("role", "track", "expected"),
     [
-        (Role.BUILDER, Track(), 0, None),
-        (Role.BUILDER, Track(turns=4), 0, None),
-        (Role.BUILDER, Track(turns=5), 0, StopReason.TURNS),  # the cap is inclusive
-        (Role.BUILDER, Track(), 600, StopReason.TIME),
-        (Role.BUILDER, Track(spend=Spend(input_tokens=60, output_tokens=39)), 0, None),
-        (Role.BUILDER, Track(spend=Spend(input_tokens=60, output_tokens=40)), 0, StopReason.TOKENS),
-        (Role.BUILDER, Track(spend=Spend(usd=Decimal("0.99"))), 0, None),
-        (Role.BUILDER, Track(spend=Spend(usd=Decimal(1))), 0, StopReason.MONEY),
-        (Role.BUILDER, Track(same_failure=3), 0, StopReason.SAME_FAILURE),
-        (Role.BUILDER, Track(format_errors=3), 0, StopReason.FORMAT),
-        (Role.BUILDER, Track(turns_without_change=4), 0, StopReason.NO_CHANGE),
-        (Role.REVIEWER, Track(turns_without_change=4), 0, None),  # who may not write need not change anything
-        (Role.BUILDER, Track(turns=5, same_failure=3), 0, StopReason.TURNS),  # the first that holds is named
+        (Role.BUILDER, Track(), None),
+        (Role.BUILDER, Track(turns=4), None),
+        (Role.BUILDER, Track(turns=5), StopReason.TURNS),  # the cap is inclusive
+        (Role.BUILDER, Track(seconds=600), StopReason.TIME),
+        (Role.BUILDER, Track(spend=Spend(input_tokens=60, output_tokens=39)), None),
+        (Role.BUILDER, Track(spend=Spend(input_tokens=60, output_tokens=40)), StopReason.TOKENS),
+        (Role.BUILDER, Track(spend=Spend(usd=Decimal("0.99"))), None),
+        (Role.BUILDER, Track(spend=Spend(usd=Decimal(1))), StopReason.MONEY),
+        (Role.BUILDER, Track(same_failure=3), StopReason.SAME_FAILURE),
+        (Role.BUILDER, Track(format_errors=3), StopReason.FORMAT),
+        (Role.BUILDER, Track(turns_without_change=4), StopReason.NO_CHANGE),
+        (Role.REVIEWER, Track(turns_without_change=4), None),  # who may not write need not change anything
+        (Role.BUILDER, Track(turns=5, same_failure=3), StopReason.TURNS),  # the first that holds is named
     ],
 )
-def test_stop_reason(role: Role, track: Track, elapsed: int, expected: StopReason | None) -> None:
-    assert stop_reason(role, LIMITS, track, timedelta(seconds=elapsed)) is expected
+def test_stop_reason(role: Role, track: Track, expected: StopReason | None) -> None:
+    assert stop_reason(role, LIMITS, track) is expected
 
 
 def report(failing: str = "", *, changed: bool = False, format_error: bool = False) -> TurnReport:

@@ -68,7 +68,7 @@ async def test_a_stale_approval_is_refused_in_words(start: StartTicket) -> None:
     second = await run.until(lambda status: status.phase is Phase.PLAN_GATE and status.subject != first.subject)
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await run.act(Action.APPROVE, of=first.subject)
-    assert "Stale approval" in str(refused.value.cause)
+    assert "Stale" in str(refused.value.cause)
     assert (await run.status()).phase is Phase.PLAN_GATE
     assert "Smaller, please." in str(world.asked)
     assert "revision 2" in second.plan
@@ -218,6 +218,22 @@ async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTic
     assert outcome.phase is Phase.GAVE_UP
     assert StopReason.TURNS in outcome.summary
     assert world.of(PublishChange)[-1].state == "s2"
+
+
+async def test_questions_do_not_give_a_session_more_turns(start: StartTicket) -> None:
+    world = World(policy=policy(turns_per_session=2))
+    asks = TurnReport(end=TurnEnd.ASKED, summary="ask_human", question="Left or right?")
+    world.turns[Role.BUILDER] = [asks, asks, done("s1")]
+    run = await start(world)
+    await approved(run)
+    for _ in range(2):
+        asked = await run.until(Phase.QUESTION)
+        with pytest.raises(WorkflowUpdateFailedError):
+            await run.act(Action.ANSWER, note="Left.", of="fffffff")
+        await run.act(Action.ANSWER, note="Left.", of=asked.subject)
+        await run.until(lambda now, before=asked.subject: now.subject != before)
+    assert StopReason.TURNS in (await run.outcome()).summary
+    assert len(world.turns_of(Role.BUILDER)) == 2
 
 
 async def test_what_cannot_go_on_is_said_and_goes_on_when_mended(start: StartTicket) -> None:

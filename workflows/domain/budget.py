@@ -10,13 +10,17 @@ TOKENS_OUT = "The tokens are used up"
 """How the gateway begins to say that a ceiling in tokens stopped a call: people are then told to top up in tokens."""
 
 
+_MOST_TOKENS = 10**15
+"""Far more than anybody can use; what is given on top still fits the gateway's books."""
+
+
 class Budget(Record):
     """The ceilings of one ticket. A missing dollar or token ceiling means that none is in force."""
 
     usd: Decimal | None = Field(default=Decimal(5), ge=0)
     usd_per_session: Decimal | None = Field(default=None, ge=0)
-    tokens: int | None = Field(default=None, ge=0)
-    tokens_per_session: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
+    tokens_per_session: int | None = Field(default=None, ge=0, le=_MOST_TOKENS)
     turns_per_session: int = Field(default=60, ge=1, le=500)
     minutes_per_session: int = Field(default=60, ge=1, le=24 * 60)
     strikes: int = Field(default=5, ge=1, le=20)

@@ -23,7 +23,7 @@ class Action(StrEnum):
     ABORT = "abort"
 
 
-MOST_USD = 1_000_000
+MOST_USD, MOST_TOKENS = 1_000_000, 10**12
 """More than this in one top-up is a slip of the hand."""
 
 
@@ -35,11 +35,11 @@ class Decision(Record):
     by: str = Field(default="", max_length=200)
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
-    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate, or its beginning.
-    Empty: today's."""
+    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate, the question's where
+    one is asked, or its beginning. Empty: today's."""
     usd: Decimal | None = Field(default=None, gt=0, le=MOST_USD)
     """For top-up: by how many dollars the ceiling rises."""
-    tokens: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0, le=MOST_TOKENS)
     """For top-up: by how many tokens the ceiling rises, where one is in force."""
     id: str = Field(default="", max_length=64)
     """Makes a repeated steering the same one."""
@@ -77,7 +77,7 @@ class Desk(Record):
 
     phase: Phase
     subject: str = ""
-    """The hash that waits for approval at a gate."""
+    """The hash of what waits for a decision."""
     paused: bool = False
     decided: Action | None = None
     """What was decided at the gate already; it is being carried out."""
@@ -88,7 +88,7 @@ class Desk(Record):
     """Whether a ceiling of this kind is in force, or may be: until the policy is read nobody knows."""
 
 
-_NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
+NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
     Action.APPROVE: (Phase.PLAN_GATE, Phase.MERGE_GATE),
     Action.REQUEST_CHANGES: (Phase.PLAN_GATE, Phase.MERGE_GATE),
     Action.REJECT: (Phase.PLAN_GATE, Phase.MERGE_GATE),
@@ -122,7 +122,7 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
         return f"This ticket has ended ({desk.phase}); nothing can be changed any more."
     if desk.ending:
         return f"{action} comes too late: this ticket is ending."
-    wanted = _NEEDS_PHASE.get(action)
+    wanted = NEEDS_PHASE.get(action)
     if wanted is not None and desk.phase not in wanted:
         places = " or ".join(str(phase) for phase in wanted)
         return f"Nothing to {action} now: the ticket is in {desk.phase}, not in {places}."
@@ -132,11 +132,11 @@ def refusal(action: Action, decision: Decision, desk: Desk) -> str | None:
         return f"A note may have {MOST_WORDS:,} characters; this one has {len(decision.note):,}."
     if action in _NEEDS_NOTE and not decision.note.strip():
         return f"Say it in words: {action} needs a note."
-    if action is Action.APPROVE and (words := misnamed(decision.of, desk.subject)):
+    if wanted is not None and (words := misnamed(decision.of, desk.subject)):
         return words
-    if action is Action.APPROVE and not desk.subject.startswith(decision.of):
+    if wanted is not None and not desk.subject.startswith(decision.of):
         seen, waiting = short(decision.of), short(desk.subject)
-        return f"Stale approval: you approved {seen}, but {waiting} is waiting. Read it and approve again."
+        return f"Stale: you saw {seen}, but {waiting} is waiting. Read it and {action} again."
     if action is Action.TOP_UP and decision.usd is None and decision.tokens is None:
         return 'Say by how much: top-up needs dollars, as {"usd": 5}, or tokens, as {"tokens": 100000}.'
     if action is Action.TOP_UP and decision.usd is None and not desk.counts_tokens:

@@ -105,6 +105,32 @@ class Limits(Record):
     usd: Decimal | None = None
 
 
+class Track(Record):
+    """What the stop rules need to remember of a session, from its first turn on: a question or a top-up in between
+    starts nothing anew."""
+
+    turns: int = 0
+    seconds: float = 0.0
+    """How long its turns took."""
+    spend: Spend = Spend()
+    same_failure: int = 0
+    last_failure: str = ""
+    format_errors: int = 0
+    turns_without_change: int = 0
+
+    def after(self, report: "TurnReport", seconds: float = 0.0) -> "Track":
+        repeated = bool(report.failing_call) and report.failing_call == self.last_failure
+        return Track(
+            turns=self.turns + 1,
+            seconds=self.seconds + seconds,
+            spend=self.spend.plus(report.spend),
+            same_failure=(self.same_failure + 1 if repeated else 1) if report.failing_call else 0,
+            last_failure=report.failing_call,
+            format_errors=self.format_errors + 1 if report.format_error else 0,
+            turns_without_change=0 if report.changed else self.turns_without_change + 1,
+        )
+
+
 class SessionOrder(Record):
     session: str
     """The session's key in journal and gateway. Built from the ticket's first run id, so a Reset pays nothing again."""
@@ -117,6 +143,8 @@ class SessionOrder(Record):
     brief: Brief
     workspace: WorkspaceOrder
     limits: Limits = Limits()
+    track: Track = Track()
+    """How far it was when it goes on after a question or a top-up."""
     first_turn: int = 1
     """Above 1 when the session goes on after a question or a top-up."""
     after: str | None = None
@@ -191,6 +219,9 @@ class SessionOutcome(Record):
     next_turn: int = 1
     state: str | None = None
     spend: Spend = Spend()
+    """Since it was started or went on."""
+    track: Track = Track()
+    """How far it is; only where it may go on."""
     heard: tuple[str, ...] = ()
     """Steering that reached the agent, each with the turn it reached."""
     unheard: tuple[str, ...] = ()
@@ -207,25 +238,3 @@ class SessionOutcome(Record):
 
 class CloseSession(Record):
     session: str
-
-
-class Track(Record):
-    """What the stop rules need to remember of a session."""
-
-    turns: int = 0
-    spend: Spend = Spend()
-    same_failure: int = 0
-    last_failure: str = ""
-    format_errors: int = 0
-    turns_without_change: int = 0
-
-    def after(self, report: TurnReport) -> "Track":
-        repeated = bool(report.failing_call) and report.failing_call == self.last_failure
-        return Track(
-            turns=self.turns + 1,
-            spend=self.spend.plus(report.spend),
-            same_failure=(self.same_failure + 1 if repeated else 1) if report.failing_call else 0,
-            last_failure=report.failing_call,
-            format_errors=self.format_errors + 1 if report.format_error else 0,
-            turns_without_change=0 if report.changed else self.turns_without_change + 1,
-        )

@@ -1,17 +1,15 @@
 """Three hard stops on every loop: count, no progress, budget. Each is a rule in one table."""
 
-from datetime import timedelta
-
 from workflows.domain.model import Record
 from workflows.domain.session import Limits, Role, StopReason, Track
 
 
-def stop_reason(role: Role, limits: Limits, track: Track, elapsed: timedelta) -> StopReason | None:
+def stop_reason(role: Role, limits: Limits, track: Track) -> StopReason | None:
     """Why a session must not take another turn, or None. Caps are inclusive; the first reason that holds is named."""
     spend = track.spend
     rules = (
         (StopReason.TURNS, track.turns >= limits.turns),
-        (StopReason.TIME, elapsed >= timedelta(minutes=limits.minutes)),
+        (StopReason.TIME, track.seconds >= 60 * limits.minutes),
         (StopReason.TOKENS, limits.tokens is not None and spend.tokens >= limits.tokens),
         (StopReason.MONEY, limits.usd is not None and spend.usd >= limits.usd),
         (StopReason.SAME_FAILURE, track.same_failure >= limits.same_failure),
