@@ -1,6 +1,7 @@
 """How a ticket takes its steps: with patience, on the board, and with people where a step cannot go on."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -23,6 +24,10 @@ Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
 
+class Unmended(Exception):
+    """A step failed in a way that no retry could mend; the message is for people."""
+
+
 class TicketSteps(TicketDesk):
     """What the boxes of the flow are made of."""
 
@@ -43,29 +48,42 @@ class TicketSteps(TicketDesk):
         config: ActivityConfig,
         keep: Callable[[Reply], None] | None = None,
     ) -> Reply:
-        """Take one step. What no retry could mend waits in Blocked until a person resumes it; nothing is lost.
+        """Take one step. What no retry could mend waits in Blocked until a person resumes it; nothing is lost."""
+        while True:
+            try:
+                return await self._taken(method, request, config, keep)
+            except Unmended as error:
+                await self._blocked(str(error))
+
+    async def _taken(
+        self,
+        method: Callable[[Any, Request], Coroutine[Any, Any, Reply]],
+        request: Request,
+        config: ActivityConfig,
+        keep: Callable[[Reply], None] | None = None,
+    ) -> Reply:
+        """The step itself. Raises Unmended.
 
         A step with `keep` is not cut short when people end the ticket meanwhile: `keep` gets its reply, so that what
         was done outside is known and can be undone.
         """
-        while True:
-            await workflow.wait_condition(lambda: not self._status.paused)
-            try:
-                taking = workflow.execute_activity_method(method, request, **config)
-                if keep:
-                    reply = await to_its_end(asyncio.ensure_future(taking))
-                    keep(reply)
-                else:
-                    reply = await taking
-                self._go_on()
-                return reply
-            except ActivityError as error:
-                self._go_on()
-                if is_cancelled_exception(error):
-                    raise
-                if type_of(error) == Failure.CLAIM_LOST:
-                    raise Ended(Phase.CANCELLED, message_of(error)) from error
-                await self._blocked(message_of(error))
+        await workflow.wait_condition(lambda: not self._status.paused)
+        try:
+            taking = workflow.execute_activity_method(method, request, **config)
+            if keep:
+                reply = await to_its_end(asyncio.ensure_future(taking))
+                keep(reply)
+            else:
+                reply = await taking
+        except ActivityError as error:
+            self._go_on()
+            if is_cancelled_exception(error):
+                raise
+            if type_of(error) == Failure.CLAIM_LOST:
+                raise Ended(Phase.CANCELLED, message_of(error)) from error
+            raise Unmended(message_of(error)) from error
+        self._go_on()
+        return reply
 
     async def _attempt(
         self,
@@ -121,7 +139,7 @@ class TicketSteps(TicketDesk):
             await shown
             return
         note = Note(
-            key=f"{self._account}/{key}",
+            key=keyed(self._account, key, f"{self._status.subject} {text}"),
             identifier=self._order.identifier,
             phase=phase,
             text=self._status.waiting_for or str(phase),
@@ -142,8 +160,13 @@ class TicketSteps(TicketDesk):
 
     def _remark(self, text: str, key: str) -> Remark:
         label = f"_{self._order.label}_\n\n" if self._order.label else ""
-        return Remark(key=f"{self._account}/{key}", text=label + text)
+        return Remark(key=keyed(self._account, key, text), text=label + text)
 
     def _next_comment(self) -> int:
         self._comments += 1
         return self._comments
+
+
+def keyed(account: str, name: str, text: str) -> str:
+    """The key under which something is said once. A Reset counts anew, so the name alone could stand for two texts."""
+    return f"{account}/{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -9,6 +9,7 @@ from workflows.desk import Ended
 from workflows.domain.budget import Bill
 from workflows.domain.change import PullRequest
 from workflows.domain.decision import Action
+from workflows.domain.events import phase_of
 from workflows.domain.order import TicketOrder, TicketOutcome
 from workflows.domain.plan import Plan, PlanDraft
 from workflows.domain.review import Review
@@ -29,6 +30,7 @@ from workflows.ports.forge import (
 from workflows.ports.model import Model, ReadBill
 from workflows.ports.tracker import ClaimTicket, Tracker
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Workspace
+from workflows.steps import Unmended, keyed
 from workflows.trouble import to_its_end
 from workflows.work import Ground, TicketWork
 
@@ -87,15 +89,26 @@ class Ticket(TicketWork):
         return card
 
     def _hold(self, card: Card) -> None:
-        self._claimed, self._card_before = True, card.status
+        """The card is ours. After a Reset it may stand in a column that we put it in: it came from Todo then."""
+        phase = phase_of(card.status)
+        is_ours = phase is not None and not phase.is_final
+        self._claimed, self._card_before = True, Phase.TODO if is_ours else card.status
 
     async def _prepare(self, card: Card) -> None:
-        """Repository, policy, money and sandbox: whatever can be wrong is found before anything is paid."""
+        """Repository, policy, money and sandbox: whatever can be wrong is found before anything is paid. What is mended
+        by a commit to the base branch is seen after a resume, which begins with the newest one."""
+        while True:
+            try:
+                return await self._prepared(card)
+            except Unmended as error:
+                await self._blocked(str(error))
+
+    async def _prepared(self, card: Card) -> None:
         order = self._order
         opening = OpenRepository(url=order.repository, base_branch=order.base_branch)
-        repository = await self._step(Forge.open_repository, opening, Forge.step(f"Open {order.repository}"))
+        repository = await self._taken(Forge.open_repository, opening, Forge.step(f"Open {order.repository}"))
         gather = GatherContext(ticket=card, repository=repository)
-        context = await self._step(Context.gather_context, gather, Context.step("Read policy and guide"))
+        context = await self._taken(Context.gather_context, gather, Context.step("Read policy and guide"))
         policy = context.policy
         brief = Brief(
             ticket=order.ref,
@@ -106,13 +119,18 @@ class Ticket(TicketWork):
             checks=policy.checks,
         )
         branch = names.branch(policy.branch_prefix, order.identifier, self._account)
+        if branch.startswith(f"{repository.base_branch}/"):
+            raise Unmended(
+                f"WORKFLOW.md, key pawl.branch_prefix: git cannot have a branch {branch} beside the base branch "
+                f"{repository.base_branch}. Choose another prefix, commit it to the base branch, then resume."
+            )
         self._ground = Ground(ticket=card, repository=repository, policy=policy, brief=brief, branch=branch)
         self._show(branch=branch)
         self._take_budget(policy)
-        await self._step(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
+        await self._taken(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
         self._account_is_open = True
         ready = PrepareWorkspace(workspace=self._files())
-        await self._step(Workspace.prepare_workspace, ready, Workspace.step("Prepare the sandbox"))
+        await self._taken(Workspace.prepare_workspace, ready, Workspace.step("Prepare the sandbox"))
 
     # Plan
 
@@ -180,7 +198,7 @@ class Ticket(TicketWork):
         posting = PostReview(
             repository=self._on.repository,
             number=pull_request.number,
-            key=f"{self._account}/review-{number}",
+            key=keyed(self._account, f"review-{number}", review.model_dump_json()),
             summary=review.summary,
             findings=review.findings,
         )

@@ -153,7 +153,7 @@ def _results(past: PastTurn, cleared: bool) -> list[ModelRequestPart]:
     return [
         ToolReturnPart(
             result.tool,
-            CLEARED if cleared else result.text,
+            CLEARED if cleared else prompt.without_steering(result.text),
             tool_call_id=result.call_id,
             outcome="success" if result.ok else "failed",
         )

@@ -143,6 +143,8 @@ def _in_plain_words(detail: ErrorDetails) -> str:
     if detail["type"] in _PLAIN_WORDS:
         return _PLAIN_WORDS[detail["type"]]
     given = str(detail["input"])
+    if "ctx" in detail and detail["type"] == "value_error":  # our own words, which name what was given
+        return f"{detail['ctx']['error']}."
     return f"{detail['msg']}, not {given[:40]!r}."
 
 

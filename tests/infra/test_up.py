@@ -21,7 +21,7 @@ from infra import stack
 from infra.exits import Exit
 from infra.settings import Settings
 from tests.infra.command_line import ROOT, Answer, environment, pawl, pawl_in_terminal
-from tests.repos import make_repository
+from tests.repos import commit, make_repository
 
 pytestmark = [pytest.mark.server, pytest.mark.sandbox, pytest.mark.timeout(300)]
 
@@ -164,6 +164,18 @@ def test_a_ticket_goes_from_a_file_to_a_merge_by_command_line(up: Up, tmp_path: 
     second = up.pawl("events", builder, "--from", "2", "--to", "2").lines
     assert {entry["seq"] for entry in second} == {2}
     assert "answer" in {entry["kind"] for entry in second}
+
+
+def test_a_policy_mended_on_the_base_branch_is_seen_after_a_resume(up: Up, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "MEND-1-repository", {"WORKFLOW.md": "---\npawl: {chekcs: [a]}\n---\n"})
+    assert _start(up, tmp_path, "MEND-1").code == 0
+    blocked = up.until_phase("MEND-1", "Blocked")
+    assert "chekcs" in blocked["status"]["waiting_for"]
+    commit(repository, {"WORKFLOW.md": POLICY}, "Mend the policy")
+    assert up.pawl("resume", "MEND-1").code == 0
+    up.until_phase("MEND-1", "Plan gate")
+    assert up.pawl("reject", "MEND-1").code == 0
+    up.until_phase("MEND-1", "Declined")
 
 
 def test_a_card_that_was_not_started_and_a_ticket_that_is_nowhere(up: Up) -> None:

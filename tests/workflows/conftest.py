@@ -9,6 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -85,3 +88,25 @@ async def start(client: Client) -> AsyncIterator[StartTicket]:
             return Run(handle)
 
         yield started
+
+
+async def reset_to_the_start(client: Client, run: Run) -> None:
+    """Reset the ticket in Temporal to its first workflow task; the handle follows to the new run."""
+    first = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    events = (await run.handle.fetch_history()).events
+    execution = WorkflowExecution(workflow_id=run.handle.id)
+    await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=execution,
+            reason="test",
+            workflow_task_finish_event_id=next(event.event_id for event in events if event.event_type == first),
+            request_id=f"reset-{run.handle.id}",
+        )
+    )
+    run.handle = client.get_workflow_handle(run.handle.id)
+
+
+async def approved(run: Run) -> None:
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE, by="Ada")

@@ -1,12 +1,9 @@
 """Stopping a ticket in awkward moments: nothing goes on, nothing is lost, nothing is left half undone."""
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
-from tests.workflows.conftest import Run, StartTicket
+from tests.workflows.conftest import Run, StartTicket, reset_to_the_start
 from tests.workflows.world import PLAN, World, done, submits, works
 from workflows import names
 from workflows.domain.decision import Action
@@ -92,23 +89,6 @@ async def test_a_ticket_reset_under_a_running_session_ends_that_one_and_goes_on(
     await at_work(run, world, turns=2)
     await reset_to_the_start(client, run)
     await run.until(Phase.PLAN_GATE)
-
-
-async def reset_to_the_start(client: Client, run: Run) -> None:
-    """Reset the ticket in Temporal to its first workflow task; the handle follows to the new run."""
-    first = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    events = (await run.handle.fetch_history()).events
-    execution = WorkflowExecution(workflow_id=run.handle.id)
-    await client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=execution,
-            reason="test",
-            workflow_task_finish_event_id=next(event.event_id for event in events if event.event_type == first),
-            request_id=f"reset-{run.handle.id}",
-        )
-    )
-    run.handle = client.get_workflow_handle(run.handle.id)
 
 
 async def test_an_abort_that_meets_the_opening_of_the_pull_request_closes_it(start: StartTicket) -> None:

@@ -6,33 +6,21 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.errors import stop
-from tests.workflows.conftest import Run, StartTicket
-from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, role_and_part, submits, works
-from workflows.domain.budget import Budget, Spend
-from workflows.domain.change import Check
+from tests.workflows.conftest import StartTicket, approved
+from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, policy, red, role_and_part, submits, works
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
 from workflows.domain.plan import PlanDraft
-from workflows.domain.policy import Policy
 from workflows.domain.review import Finding, Review, Severity
-from workflows.domain.session import Role, StopReason, TakeTurn, TurnEnd, TurnReport
+from workflows.domain.session import Role, TakeTurn, TurnEnd, TurnReport
 from workflows.domain.ticket import Phase
 from workflows.ports.forge import ClosePullRequest, MergePullRequest, OpenPullRequest, PublishChange
-from workflows.ports.model import OpenAccount, TopUpAccount
+from workflows.ports.model import TopUpAccount
 from workflows.ports.workspace import DestroyWorkspace, RunChecks
 
 pytestmark = pytest.mark.server
 
 BLOCKER = Finding(severity=Severity.BLOCKER, path="hinge.py", line=3, text="It still squeaks.")
-
-
-def policy(**budget: object) -> Policy:
-    return Policy(checks=(Check(name="tests", run="true"),), budget=Budget.model_validate(budget))
-
-
-async def approved(run: Run) -> None:
-    await run.until(Phase.PLAN_GATE)
-    await run.act(Action.APPROVE, by="Ada")
 
 
 async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> None:
@@ -163,77 +151,6 @@ async def test_a_question_waits_for_the_answer_and_the_session_goes_on(start: St
     second = world.turns_of(Role.BUILDER)[1]
     assert (second.seq, role_and_part(second)[1]) == (2, 1), "the same session at its next turn"
     assert "Left." in second.steering[0]
-
-
-async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start: StartTicket) -> None:
-    world = World()
-    out = TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="The next call may cost $0.40; $0.10 is left.")
-    world.turns[Role.BUILDER] = [works(), out, done("s1")]
-    run = await start(world)
-    await approved(run)
-    waiting = await run.until(Phase.BUDGET_GATE)
-    assert "$0.10 is left" in waiting.waiting_for
-    for useless in ({}, {"tokens": 5_000}):
-        with pytest.raises(WorkflowUpdateFailedError):
-            await run.act(Action.TOP_UP, **useless)
-    await run.act(Action.TOP_UP, usd=Decimal(3))
-    await run.until(Phase.MERGE_GATE)
-    assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [world.of(OpenAccount)[0].usd + 3]  # type: ignore[operator]
-    assert [turn.seq for turn in world.turns_of(Role.BUILDER)] == [1, 2, 2]
-
-
-async def test_used_up_tokens_are_topped_up_in_tokens(start: StartTicket) -> None:
-    world = World(policy=policy(tokens=1_000))
-    out = TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="The tokens are used up.")
-    world.turns[Role.BUILDER] = [out, done("s1")]
-    run = await start(world)
-    await approved(run)
-    await run.until(Phase.BUDGET_GATE)
-    assert "5,000 tokens" in await run.act(Action.TOP_UP, tokens=5_000)
-    await run.until(Phase.MERGE_GATE)
-    assert [top_up.tokens_ceiling for top_up in world.of(TopUpAccount)] == [6_000]
-
-
-async def test_a_session_that_used_up_its_tokens_waits_for_more_of_them(start: StartTicket) -> None:
-    world = World(policy=policy(tokens_per_session=100, usd=None))
-    world.turns[Role.BUILDER] = [works(state="s1", spend=Spend(turns=1, input_tokens=100)), done("s2")]
-    run = await start(world)
-    await approved(run)
-    waiting = await run.until(Phase.BUDGET_GATE)
-    assert "The tokens are used up" in waiting.waiting_for
-    with pytest.raises(WorkflowUpdateFailedError):
-        await run.act(Action.TOP_UP, usd=Decimal(5))
-    await run.act(Action.TOP_UP, tokens=5_000)
-    await run.until(Phase.MERGE_GATE)
-    opened = [turn.order.limits.tokens for turn in world.turns_of(Role.BUILDER) if turn.order]
-    assert opened == [100, 5_100]
-
-
-async def test_a_stopped_session_ends_the_ticket_with_its_reason(start: StartTicket) -> None:
-    world = World(policy=policy(turns_per_session=2))
-    world.turns[Role.BUILDER] = [works(state="s1"), works(state="s2"), works()]
-    run = await start(world)
-    await approved(run)
-    outcome = await run.outcome()
-    assert outcome.phase is Phase.GAVE_UP
-    assert StopReason.TURNS in outcome.summary
-    assert world.of(PublishChange)[-1].state == "s2"
-
-
-async def test_questions_do_not_give_a_session_more_turns(start: StartTicket) -> None:
-    world = World(policy=policy(turns_per_session=2))
-    asks = TurnReport(end=TurnEnd.ASKED, summary="ask_human", question="Left or right?")
-    world.turns[Role.BUILDER] = [asks, asks, done("s1")]
-    run = await start(world)
-    await approved(run)
-    for _ in range(2):
-        asked = await run.until(Phase.QUESTION)
-        with pytest.raises(WorkflowUpdateFailedError):
-            await run.act(Action.ANSWER, note="Left.", of="fffffff")
-        await run.act(Action.ANSWER, note="Left.", of=asked.subject)
-        await run.until(lambda now, before=asked.subject: now.subject != before)
-    assert StopReason.TURNS in (await run.outcome()).summary
-    assert len(world.turns_of(Role.BUILDER)) == 2
 
 
 async def test_what_cannot_go_on_is_said_and_goes_on_when_mended(start: StartTicket) -> None:

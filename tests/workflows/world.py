@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 from activities.errors import stop
-from workflows.domain.budget import Bill, Spend
+from workflows.domain.budget import Bill, Budget, Spend
 from workflows.domain.change import Change, Check, CheckReport, PullRequest, Repository
 from workflows.domain.failures import Failure
 from workflows.domain.plan import PlanDraft
@@ -52,6 +52,10 @@ GREEN = CheckReport(ok=True, summary="tests: passed", log="sha256:green")
 
 Asked = TypeVar("Asked")
 Turn = Callable[[TakeTurn], TurnReport] | TurnReport
+
+
+def policy(**budget: object) -> Policy:
+    return Policy(checks=(Check(name="tests", run="true"),), budget=Budget.model_validate(budget))
 
 
 def role_and_part(turn: TakeTurn) -> tuple[Role, int]:

@@ -1,6 +1,8 @@
 """A repository's policy: what its WORKFLOW.md says under `pawl:`, with safe defaults where it is silent."""
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
@@ -16,6 +18,9 @@ class SandboxLimits(Record):
     seconds: int = Field(default=600, ge=1, le=7_200)
     """Wall time of one command, unless the call asks for less."""
 
+
+_WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"
+_BRANCH_PREFIX = re.compile(rf"({_WORD}/)*({_WORD}[.-]?)?")
 
 PROVIDERS = ("anthropic", "openai", "tape")
 """What stands before the colon of a model's name."""
@@ -35,6 +40,17 @@ class Policy(Record):
     budget: Budget = Budget()
     models: Models = Models()
     sandbox: SandboxLimits = SandboxLimits()
-    branch_prefix: str = Field(default="pawl/", pattern=r"^[A-Za-z0-9._/-]{1,40}$")
+    branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""
+
+    @field_validator("branch_prefix")
+    @classmethod
+    def _begins_a_branch(cls, prefix: str) -> str:
+        """What git takes as the beginning of a branch's name (git-check-ref-format), and shells take unquoted."""
+        if not _BRANCH_PREFIX.fullmatch(prefix) or ".lock/" in prefix:
+            raise ValueError(
+                f"{prefix!r} cannot begin the name of a branch: use words of letters, digits, dashes, underscores and "
+                "single dots, separated by slashes, such as 'pawl/'"
+            )
+        return prefix

@@ -14,7 +14,13 @@ TICKET_CHARS, GUIDE_CHARS, FAILURE_CHARS, DIFF_CHARS, REMARKS_CHARS = 16_000, 20
 """What of each text is shown, from the start; for a failure from the end. What is cut is said."""
 
 _TAGS = ("ticket", "repository", "plan", "failure", "diff", "findings", "remarks", "steering")
-_COULD_BE_A_TAG = re.compile(rf"<(?=[^A-Za-z0-9<]{{0,32}}(?:{'|'.join(_TAGS)}))", re.IGNORECASE)
+
+
+def _could_be(*tags: str) -> re.Pattern[str]:
+    return re.compile(rf"<(?=[^A-Za-z0-9<]{{0,32}}(?:{'|'.join(tags)}))", re.IGNORECASE)
+
+
+_COULD_BE_A_TAG, _COULD_BE_STEERING = _could_be(*_TAGS), _could_be("steering")
 _REPORT = TypeAdapter(list[CheckResult])
 
 _RULES = """\
@@ -103,6 +109,12 @@ def next_message(texts: BriefTexts) -> str:
 def steering(said: tuple[str, ...]) -> str:
     """What people said to the agent since its last turn."""
     return _joined(*(block("steering", text, REMARKS_CHARS) for text in said))
+
+
+def without_steering(text: str) -> str:
+    """What a tool said, in which nothing passes for a person's word. The rest is left as it is: what an agent reads in
+    a file it must be able to find there again."""
+    return _COULD_BE_STEERING.sub("&lt;", text)
 
 
 def block(tag: str, text: str, most: int, **attributes: str) -> str:

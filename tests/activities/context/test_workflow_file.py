@@ -89,7 +89,7 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
         (
             "pawl:\n  branch_prefix: 'a b'\n  budget:\n    strikes: 0\n    usd: x\n  modles: {}",
             [
-                "line 3, key pawl.branch_prefix: String should match pattern",
+                "line 3, key pawl.branch_prefix: 'a b' cannot begin the name of a branch",
                 "line 5, key pawl.budget.strikes: Input should be greater than or equal to 1, not '0'",
                 "line 6, key pawl.budget.usd: ",
                 "line 7, key pawl.modles: There is no such key. Did you mean models?",
