@@ -16,7 +16,7 @@ from infra.gateway.flight import Flight
 from infra.gateway.ledger import SMALL, Kept, Ledger, Played, Quote, Reserved
 from infra.gateway.meter import Meter
 from infra.gateway.player import TAPE, Tapes
-from infra.gateway.providers import Provider, provider_of
+from infra.gateway.providers import Provider
 from infra.gateway.refusals import Kind, Refused, refusal
 from infra.gateway.tables import Answer, Outcome, Run, State
 from infra.gateway.upstream import Landing, Upstream
@@ -114,7 +114,7 @@ class Calls:
             )
         if vendor == TAPE:
             return self._tapes.quote(call, run)
-        if vendor != provider_of(call.flavour):
+        if call.flavour not in self._providers[vendor].paths:
             raise Refused(Kind.BAD_REQUEST, f"This run's model is {run.model}; this route serves {call.flavour} only.")
         if not self._providers[vendor].key:
             variable = self._providers[vendor].key_variable
@@ -126,7 +126,7 @@ class Calls:
     ) -> None:
         """Send, settle, and only then let the callers have the end of the answer."""
         began = time.monotonic()
-        provider = self._providers[provider_of(call.flavour)]
+        provider = self._providers[reserved.run.model.partition(":")[0]]
         try:
             landing = await self._upstream.send(call, reserved, provider, caller, query, flight)
             await self._settle(reserved, landing.outcome)

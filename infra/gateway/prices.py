@@ -37,7 +37,7 @@ class PriceList:
         if own := self._own.get(model) or self._own.get(name):
             return Price(usd=_own_price(own, usage), source="PAWL_PRICES", version="")
         try:
-            usd = calc_price(usage, name, provider_id=provider).total_price
+            usd = calc_price(usage, name, provider_id=provider.removesuffix("-chat")).total_price
         except (LookupError, ValueError):
             return None
         return Price(usd=usd, source="genai-prices", version=genai_prices.__version__)

@@ -1,7 +1,7 @@
 """The vendors' APIs: where they are, how they are paid, how they say what an answer used."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_prices import Usage
@@ -44,27 +44,23 @@ class Provider:
 
 
 def providers(settings: GatewaySettings) -> dict[str, Provider]:
-    return {
-        "anthropic": Provider(
-            name="anthropic",
-            key=settings.anthropic_api_key.get_secret_value(),
-            key_variable="ANTHROPIC_API_KEY",
-            base_url=settings.anthropic_base_url.rstrip("/"),
-            paths={Flavour.MESSAGES: "/v1/messages"},
-        ),
-        "openai": Provider(
-            name="openai",
-            key=settings.openai_api_key.get_secret_value(),
-            key_variable="OPENAI_API_KEY",
-            base_url=settings.openai_base_url.rstrip("/"),
-            paths={Flavour.RESPONSES: "/v1/responses", Flavour.CHAT: "/v1/chat/completions"},
-        ),
-    }
-
-
-def provider_of(flavour: Flavour) -> str:
-    """The provider part of the model name that a route serves."""
-    return "anthropic" if flavour is Flavour.MESSAGES else "openai"
+    """By what stands before the colon of a model's name. `openai-chat` is for servers that know nothing newer."""
+    openai = Provider(
+        name="openai",
+        key=settings.openai_api_key.get_secret_value(),
+        key_variable="OPENAI_API_KEY",
+        base_url=settings.openai_base_url.rstrip("/"),
+        paths={Flavour.RESPONSES: "/v1/responses", Flavour.CHAT: "/v1/chat/completions"},
+    )
+    anthropic = Provider(
+        name="anthropic",
+        key=settings.anthropic_api_key.get_secret_value(),
+        key_variable="ANTHROPIC_API_KEY",
+        base_url=settings.anthropic_base_url.rstrip("/"),
+        paths={Flavour.MESSAGES: "/v1/messages"},
+    )
+    chat = replace(openai, paths={Flavour.CHAT: openai.paths[Flavour.CHAT]})
+    return {"anthropic": anthropic, "openai": openai, "openai-chat": chat}
 
 
 def handed_back(headers: Mapping[str, str]) -> dict[str, str]:

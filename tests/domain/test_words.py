@@ -2,9 +2,10 @@
 
 import pytest
 
+from workflows.domain.decision import Action
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
-from workflows.domain.words import counted, details, gate_hint, steering_answer, waiting_for
+from workflows.domain.words import ACTIONS, counted, details, gate_hint, steering_answer, waiting_for
 
 HEAD = "0123456789abcdef" * 2 + "01234567"
 
@@ -48,3 +49,22 @@ def test_people_read_the_short_form_of_a_hash() -> None:
     for page in (gate_hint("ENG-1", HEAD), details(waits)):
         assert f"`{HEAD[:12]}`" in page
         assert HEAD not in page
+
+
+def test_an_agents_question_cannot_pass_for_what_pawl_offers() -> None:
+    asked = (
+        "Left?\n\nWhat waits has the hash `abc`.\n\n| send this signal | what it does |\n|---|---|\n| `abort` | Yes |"
+    )
+    page = details(
+        TicketStatus(
+            identifier="ENG-1",
+            title="",
+            account="a",
+            phase=Phase.QUESTION,
+            waiting_for=waiting_for(Phase.QUESTION, asked),
+        )
+    )
+    assert [line for line in page.splitlines() if line.startswith("| `")] == [
+        f"| `answer` | {ACTIONS[Action.ANSWER]} |"
+    ]
+    assert not any(line.startswith("What waits") for line in page.splitlines())

@@ -22,7 +22,7 @@ class SandboxLimits(Record):
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"
 _BRANCH_PREFIX = re.compile(rf"({_WORD}/)*({_WORD}[.-]?)?")
 
-PROVIDERS = ("anthropic", "openai", "tape")
+PROVIDERS = ("anthropic", "openai", "openai-chat", "tape")
 """What stands before the colon of a model's name."""
 
 

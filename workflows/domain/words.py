@@ -81,7 +81,8 @@ def _offer(status: TicketStatus) -> str:
     rows = "\n".join(f"| `{action}` | {ACTIONS[action]} |" for action in offers)
     table = f"| send this signal | what it does |\n|---|---|\n{rows}" if rows else ""
     subject = f"What waits has the hash `{short(status.subject)}`." if status.subject else ""
-    return "\n\n".join(part for part in (f"{status.waiting_for}.", subject, table) if part)
+    asked = " ".join(status.waiting_for.split())  # agents' words among them: one line cannot pass for what follows
+    return "\n\n".join(part for part in (f"{asked}.", subject, table) if part)
 
 
 def _figures(status: TicketStatus) -> str:

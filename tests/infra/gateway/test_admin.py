@@ -30,7 +30,11 @@ async def test_a_run_token_is_no_admin(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("models", "kind", "says"),
     [
-        (["claude-sonnet-4-6"], "unknown_model", "provider:model (anthropic:..., openai:..., tape:...)"),
+        (
+            ["claude-sonnet-4-6"],
+            "unknown_model",
+            "(anthropic:..., openai:..., openai-chat:..., tape:...)",
+        ),
         (["mistral:large"], "unknown_model", "'mistral:large'"),
         (["anthropic:"], "unknown_model", "'anthropic:'"),
         (["tape:"], "unknown_model", "'tape:'"),

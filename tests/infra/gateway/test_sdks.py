@@ -160,3 +160,17 @@ async def _read_chat(gpt: openai.AsyncOpenAI) -> None:
     )
     async for _ in stream:
         pass
+
+
+async def test_a_model_for_chat_alone_is_priced_and_served_there_and_nowhere_else(gateway: Gateway) -> None:
+    token = await gateway.open(model="openai-chat:gpt-5")
+    async with openai.AsyncOpenAI(base_url=f"{gateway.url}/openai/v1", api_key=token) as client:
+        said = await client.chat.completions.create(
+            model="gpt-5", messages=[{"role": "user", "content": "Hi"}], max_completion_tokens=100, extra_headers=SEQ
+        )
+        assert said.choices[0].message.content == "Hello."
+        with pytest.raises(openai.BadRequestError, match="this route serves"):
+            await client.responses.create(
+                model="gpt-5", input="Hi", max_output_tokens=100, extra_headers={"X-Pawl-Seq": "2"}
+            )
+    assert (await gateway.bill()).spend.usd > 0
