@@ -1,17 +1,20 @@
 """What people say to a ticket, from the Temporal UI (signals) and from everywhere else (updates)."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 
 from tests.workflows.conftest import Run, StartTicket
-from tests.workflows.world import CLEAN, World, done, submits, works
+from tests.workflows.world import CLEAN, PLAN, World, done, submits, works
+from workflows import names
 from workflows.domain.decision import Action
 from workflows.domain.session import CloseSession, Role, TakeTurn
 from workflows.domain.ticket import Phase
+from workflows.ports.model import TopUpAccount
 
 pytestmark = pytest.mark.server
 
@@ -220,3 +223,36 @@ async def test_a_signal_that_cannot_be_understood_is_told_in_the_story(start: St
     await signal(run, "approve", payload)
     told = await run.until(lambda status: any("Not understood" in line for line in status.story))
     assert told.phase is Phase.PLAN_GATE
+
+
+async def test_a_pause_is_heard_while_a_top_up_is_being_put_in_force(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 0.1, "top_up_account": 4})
+    world.turns[Role.BUILDER] = [works() for _ in range(200)]
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(lambda _: bool(world.turns_of(Role.BUILDER)))
+    await run.act(Action.TOP_UP, usd=Decimal(1))
+    await run.until(lambda _: bool(world.of(TopUpAccount)))
+    await run.act(Action.PAUSE)
+    await asyncio.sleep(1)  # the turn that was under way ends
+    taken = len(world.turns_of(Role.BUILDER))
+    await asyncio.sleep(1)
+    assert len(world.turns_of(Role.BUILDER)) == taken
+    await run.act(Action.ABORT)
+    await run.outcome()
+
+
+async def test_what_a_terminated_session_was_told_is_named_to_be_said_again(start: StartTicket, client: Client) -> None:
+    world = World(delays={"take_turn": 0.5})
+    world.turns[Role.PLANNER] = [*(works() for _ in range(5)), submits(PLAN)]
+    run = await start(world)
+    await run.until(lambda _: bool(world.turns_of(Role.PLANNER)))
+    await run.act(Action.STEER, note="Never touch legacy/")
+    session = names.session_workflow_id((await run.status()).sessions[0].session)
+    await client.get_workflow_handle(session).terminate()
+    blocked = await run.until(Phase.BLOCKED)
+    assert "has to be said again" in blocked.waiting_for
+    assert "- Never touch legacy/" in blocked.waiting_for
+    await run.act(Action.RESUME)
+    await run.until(Phase.PLAN_GATE)
