@@ -6,8 +6,8 @@ from typing import NamedTuple
 from infra import cards
 from infra.board_watch import watch
 from infra.cards import COMMENTS, ID, BadCard, BoardChange, Card, CardMissing
-from infra.files import locked, replace_file
-from infra.pages import FrontMatter, Page
+from infra.files import locked
+from infra.pages import MOST_BYTES, FrontMatter, Page
 from workflows.domain.events import phase_of
 from workflows.domain.ticket import Phase, Ticket
 
@@ -16,21 +16,30 @@ __all__ = [
     "BadCard",
     "BoardChange",
     "CardMissing",
+    "CardTooLarge",
     "HeldByAnother",
     "Listing",
     "check_free",
     "claim",
     "comment",
     "create_ticket",
+    "drafted",
     "list_tickets",
     "move",
     "read",
     "watch",
 ]
 
+MOST_NEW_BYTES = MOST_BYTES // 2
+"""The rest of what a page may have is for the comments that people and Pawl write on the card."""
+
 
 class HeldByAnother(Exception):
     """Somebody else holds the card, or it changed since it was read. The message says which."""
+
+
+class CardTooLarge(Exception):
+    """A new card that would soon be too large to be read. The message says how large it may be."""
 
 
 class Listing(NamedTuple):
@@ -41,23 +50,33 @@ class Listing(NamedTuple):
 def create_ticket(
     folder: Path, ticket_id: str, title: str, body: str = "", *, status: str = Phase.TODO, labels: tuple[str, ...] = ()
 ) -> Ticket:
-    """Put a new card on the board. Raises as `check_free` does."""
+    """Put a new card on the board. Raises as `check_free` and `drafted` do."""
+    data = drafted(title, body, status=status, labels=labels)
     with locked(folder / ".lock"):
-        path = check_free(folder, ticket_id)
-        head = FrontMatter.of({"title": title, "status": status, "labels": list(labels)})
-        replace_file(path, Page(head, f"\n{body.strip()}\n").render())
-        return cards.observed(folder, ticket_id).ticket
+        check_free(folder, ticket_id)
+        return cards.create(folder, ticket_id, data)
 
 
-def check_free(folder: Path, ticket_id: str) -> Path:
-    """Where a new card of this id would lie. Raises FileExistsError when the id is taken, ValueError when it cannot be
-    one."""
+def check_free(folder: Path, ticket_id: str) -> None:
+    """Raises FileExistsError when the id is taken, ValueError when it cannot be one."""
     if not ID.fullmatch(ticket_id):
         raise ValueError(f"{ticket_id!r} cannot be a ticket id. Use letters, digits, dot, dash and underscore.")
+    if not cards.is_card(f"{ticket_id}.md"):
+        raise ValueError(f"{ticket_id} cannot be a ticket id: the board leaves a README to people.")
     path = cards.card_path(folder, ticket_id)
     if path.exists():
         raise FileExistsError(f"There is a ticket {ticket_id} already: {path}")
-    return path
+
+
+def drafted(title: str, body: str, *, status: str = Phase.TODO, labels: tuple[str, ...] = ()) -> bytes:
+    """A new card as it will be written. Raises CardTooLarge."""
+    head = FrontMatter.of({"title": title, "status": status, "labels": list(labels)})
+    data = Page(head, f"\n{body.strip()}\n").render()
+    if len(data) > MOST_NEW_BYTES:
+        raise CardTooLarge(
+            f"A ticket of {len(data):,} bytes leaves Pawl too little room on its card; {MOST_NEW_BYTES:,} may be used."
+        )
+    return data
 
 
 def read(folder: Path, ticket_id: str) -> Ticket:

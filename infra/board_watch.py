@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,7 +38,11 @@ async def watch(folder: Path, interval: float = 1.0) -> AsyncGenerator[BoardChan
         while True:
             there = await asyncio.to_thread(_stamps, folder)
             for name in _changed(there, seen):
-                for change in await asyncio.to_thread(cards.untold, folder, Path(name).stem):
+                try:
+                    moves = await asyncio.to_thread(cards.untold, folder, Path(name).stem)
+                except cards.ClosedCard:  # looked at again until it opens; the others go on
+                    continue
+                for change in moves:
                     yield change
                     await asyncio.to_thread(cards.told, folder, change)
                 seen[name], unsaved = there[name], True
@@ -52,7 +57,7 @@ async def watch(folder: Path, interval: float = 1.0) -> AsyncGenerator[BoardChan
 
 
 def _stamps(folder: Path) -> dict[str, _Stamp]:
-    """Of all files that may be cards, by name."""
+    """Of all files that may be cards, by name. A folder or a link to nothing is none."""
     found: dict[str, _Stamp] = {}
     try:
         with os.scandir(folder) as entries:
@@ -60,9 +65,10 @@ def _stamps(folder: Path) -> dict[str, _Stamp]:
                 if entry.name.endswith(".md"):
                     try:
                         stat = entry.stat()
-                    except FileNotFoundError:
+                    except OSError:  # of this entry alone: it is gone, or leads nowhere
                         continue
-                    found[entry.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                    if S_ISREG(stat.st_mode):
+                        found[entry.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
     except (FileNotFoundError, NotADirectoryError):  # nobody has put a card there yet
         return {}
     return found

@@ -25,11 +25,15 @@ _MOST_MOVES = 50
 
 
 class BadCard(Exception):
-    """A card that cannot be read. The message names file and line and says what to write."""
+    """A card that cannot be read. The message names the file, the line where there is one, and says what to do."""
 
-    def __init__(self, path: Path, error: BadPage) -> None:
-        super().__init__(f"{path}, line {error.line}: {error.cause}")
+    def __init__(self, path: Path, cause: str, line: int | None = None) -> None:
+        super().__init__(f"{path}: {cause}" if line is None else f"{path}, line {line}: {cause}")
         self.ticket_id = path.stem
+
+
+class ClosedCard(BadCard):
+    """A card whose file does not open. What is wrong is not in the file, so that it may be mended unchanged."""
 
 
 class CardMissing(Exception):
@@ -92,23 +96,40 @@ def change(folder: Path, ticket_id: str, edit: Callable[[Card], None]) -> Ticket
                 return observed(folder, ticket_id).ticket
 
 
+def create(folder: Path, ticket_id: str, data: bytes) -> Ticket:
+    """Write a new card, to be called under the lock. Where one lay before, what was remembered of it goes on."""
+    memory = _recalled(folder, ticket_id)
+    _remember(folder, ticket_id, memory.model_copy(update={"next_digest": _digest(data)}))
+    replace_file(card_path(folder, ticket_id), data)
+    return observed(folder, ticket_id).ticket
+
+
 def observed(folder: Path, ticket_id: str) -> Card:
-    """Read the card and note what happened to it since it was last seen."""
+    """Read the card and note what happened to it since it was last seen. Raises CardMissing, BadCard, ClosedCard."""
     path = card_path(folder, ticket_id)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CardMissing(f"There is no ticket {ticket_id} on the board: {path} does not exist.") from None
+    data = _read(path)
     try:
         page = Page.parse(data)
         ticket = _ticket(path, page)
     except BadPage as error:
-        raise BadCard(path, error) from error
+        raise BadCard(path, error.cause, error.line) from error
     memory = _recalled(folder, ticket_id)
     if memory.digest != _digest(data):
         memory = _noticed(memory, ticket, _digest(data))
         _remember(folder, ticket_id, memory)
     return Card(page, ticket.model_copy(update={"version": memory.version}), memory)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if (path.exists() or path.is_symlink()) and not path.is_file():  # a pipe would be waited for
+            raise ClosedCard(path, "This is no file, or a link to none. Put a card in its place, or rename it.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CardMissing(f"There is no ticket {path.stem} on the board: {path} does not exist.") from None
+    except OSError as error:
+        cause = f"The card cannot be read ({error.strerror}). Check the file and its permissions."
+        raise ClosedCard(path, cause) from error
 
 
 def _noticed(memory: Memory, ticket: Ticket, digest: str) -> Memory:
@@ -162,9 +183,12 @@ def word(value: object) -> str:
 
 
 def untold(folder: Path, ticket_id: str) -> tuple[BoardChange, ...]:
+    """The moves nobody has been told of; none of a card that is gone or makes no sense. Raises ClosedCard."""
     try:
         with locked(folder / ".lock"):
             return observed(folder, ticket_id).memory.untold
+    except ClosedCard:
+        raise
     except (CardMissing, BadCard):
         return ()
 
@@ -190,6 +214,8 @@ def _remember(folder: Path, ticket_id: str, memory: Memory) -> None:
 def card_path(folder: Path, ticket_id: str) -> Path:
     if not ID.fullmatch(ticket_id):
         raise CardMissing(f"There is no ticket {ticket_id!r}: an id has letters, digits, dot, dash and underscore.")
+    if not is_card(f"{ticket_id}.md"):
+        raise CardMissing(f"There is no ticket {ticket_id}: a README is not a card.")
     return folder / f"{ticket_id}.md"
 
 
@@ -200,6 +226,7 @@ def is_card(name: str) -> bool:
 
 
 def card_paths(folder: Path) -> list[Path]:
+    """Whatever lies there under the name of a card."""
     return sorted(path for path in folder.glob("*.md") if is_card(path.name))
 
 

@@ -135,6 +135,7 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         )
     try:
         if request.dry_run:
+            board.drafted(title, body, labels=labels)
             board.check_free(folder, path.stem)
             return Ticket(
                 ref=TicketRef(tracker=TRACKER, id=path.stem),
@@ -147,6 +148,8 @@ def _card(settings: Settings, request: RunRequest) -> Ticket:
         return board.create_ticket(folder, path.stem, title, body, labels=labels)
     except ValueError as error:
         raise Misused(str(error), "Rename the file.") from error
+    except board.CardTooLarge as error:
+        raise Misused(f"{path}: {error}", "Shorten it, or put what is long into the repository.") from error
     except FileExistsError as error:
         there = _read(folder, path.stem)
         described = Page(FrontMatter.of({}), body).body(COMMENTS).strip()

@@ -177,6 +177,17 @@ def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) 
     assert (refused.code, "line 3: The labels cannot be read" in refused.error["message"]) == (Exit.USAGE, True)
 
 
+def test_a_file_that_cannot_become_a_card_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    home, run = tmp_path / "home", ("run", "--repo", ".", "--model", "openai:gpt-5")
+    (tmp_path / "README.md").write_text("# Add a greeting\n\nPlease.\n")
+    (tmp_path / "long.md").write_text("# Add a greeting\n\n" + "Please. " * 80_000)
+    for name, said in (("README.md", "leaves a README to people"), ("long.md", "500,000 may be used")):
+        for more in ((), ("--dry-run",)):
+            refused = pawl(home, *run, name, *more, cwd=tmp_path)
+            assert (refused.code, said in refused.error["message"]) == (Exit.USAGE, True)
+    assert not list((home / "board").glob("*.md"))
+
+
 @pytest.mark.parametrize("status", ["Done", "Someday", "merge gate"])
 def test_a_file_that_says_it_is_elsewhere_than_in_todo_starts_nothing(tmp_path: Path, status: str) -> None:
     home, card = tmp_path / "home", tmp_path / "greet.md"
