@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 
 from temporalio.client import Client
 
 from infra.client import ANSWER, ticket_line, ticket_status
-from infra.exits import OutOfReach
+from infra.exits import OutOfReach, PawlError
 from infra.temporal import translated
 from workflows.domain.model import Record
 from workflows.domain.order import TicketStatus
 
 _MOST_WORDS = 500
+_PATIENCE_SECONDS = 5.0
 
 
 async def statuses(
@@ -64,3 +66,16 @@ async def troubles(client: Client, workflow_id: str) -> tuple[Trouble, ...]:
     for child in about.pending_children:
         found += await troubles(client, child.workflow_id)
     return tuple(found)
+
+
+async def tell_troubles(client: Client, workflow_id: str, tell: Callable[[Trouble], None]) -> None:
+    """Tell which step fails and is tried again, each failure of a step once, so that nobody waits without knowing what
+    for. Runs until it is cancelled."""
+    told: set[tuple[str, str]] = set()
+    while True:
+        await asyncio.sleep(_PATIENCE_SECONDS)
+        with suppress(PawlError):
+            for trouble in await troubles(client, workflow_id):
+                if (trouble.step, trouble.failure) not in told:
+                    tell(trouble)
+                    told.add((trouble.step, trouble.failure))

@@ -1,5 +1,6 @@
 """`pawl run`: from a card to a running ticket."""
 
+import asyncio
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -11,20 +12,22 @@ from infra import board, home
 from infra.cards import COMMENTS, TRACKER, BadCard, CardMissing, labels_of, word
 from infra.client import Started, TicketLine, start_ticket, ticket_line
 from infra.console import Console, safe
-from infra.exits import Misused, NotFound, OutOfReach, Refused
-from infra.following import news, statuses
+from infra.exits import Exit, Misused, NotFound, OutOfReach, PawlError, Refused, Told
+from infra.following import news, statuses, tell_troubles
 from infra.gateway.player import TAPE
 from infra.gateway.tape import Tape, TapeError, read_tape
 from infra.gateway_client import keep_tape
 from infra.pages import BadPage, FrontMatter, Page
 from infra.settings import Settings
 from infra.temporal import connect
+from workflows import names
 from workflows.domain.events import phase_of
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder, TicketStatus
 from workflows.domain.ticket import Phase, Ticket, TicketRef
 
 _LOOK_SECONDS = 0.5
+_DRY_RUN_SECONDS = 3.0
 _TITLE = 300
 """How much of a title names the ticket in lists and links; the card has it whole."""
 
@@ -62,20 +65,18 @@ async def run(console: Console, settings: Settings, request: RunRequest) -> None
         label=_label(tape) if tape else "",
     )
     if request.dry_run:
-        console.result(
-            {"dry_run": True, "order": order}, lambda t: t.print(f"Would start {_named(order)} on {order.repository}.")
-        )
+        await _tell_dry_run(console, settings, order)
         return
     if request.tape is not None:
         await keep_tape(settings, request.tape.read_bytes())
     client = await connect(settings)
     started = await start_ticket(client, order)
-    verb = "Started" if started.fresh else "Already under way:"
     link = _link(settings, started)
 
     def show(terminal: Terminal) -> None:
+        named = f"[bold]{safe(_named(order))}[/]"
         answers = f"the tape “{tape.manifest.title}”" if tape else order.model
-        terminal.print(f"{verb} [bold]{safe(_named(order))}[/] with {safe(answers)}")
+        terminal.print(f"Started {named} with {safe(answers)}" if started.fresh else f"Already under way: {named}")
         if link:
             terminal.print(f"In the Temporal UI: {link}")
 
@@ -84,8 +85,46 @@ async def run(console: Console, settings: Settings, request: RunRequest) -> None
         await watch(console, client, started.workflow_id)
 
 
+async def _tell_dry_run(console: Console, settings: Settings, order: TicketOrder) -> None:
+    under_way = await _is_under_way(settings, order)
+    words = (
+        f"{_named(order)} is under way already: nothing would be started."
+        if under_way
+        else f"Would start {_named(order)} on {order.repository}."
+    )
+    said = {"dry_run": True, "order": order, "under_way": under_way}
+    console.result(said, lambda terminal: terminal.print(safe(words)))
+
+
+async def _is_under_way(settings: Settings, order: TicketOrder) -> bool | None:
+    """None when no server tells: a dry run needs none."""
+    try:
+        client = await connect(settings, wait_seconds=_DRY_RUN_SECONDS)
+        line = await ticket_line(client, names.ticket_workflow_id(order.ref))
+    except NotFound:
+        return False
+    except PawlError:
+        return None
+    return line.ended is None
+
+
 async def watch(console: Console, client: Client, workflow_id: str) -> None:
-    """Tell the story as it goes on, until the ticket has ended. What waits for a person is said once."""
+    """Tell the story as it goes on, and what stands in its way, until the ticket has ended. Raises Told when it ended
+    elsewhere than in Done."""
+    telling = asyncio.create_task(tell_troubles(client, workflow_id, lambda trouble: console.remark(trouble.sentence)))
+    try:
+        await _tell_story(console, client, workflow_id)
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+    line = await ticket_line(client, workflow_id)
+    _tell_end(console, line)
+    if line.phase != Phase.DONE:
+        raise Told(Exit.REFUSED)
+
+
+async def _tell_story(console: Console, client: Client, workflow_id: str) -> None:
+    """Until the ticket has ended. What waits for a person is said once."""
     told, asked, quiet = "", "", False
 
     def away(error: OutOfReach) -> None:
@@ -101,7 +140,6 @@ async def watch(console: Console, client: Client, workflow_id: str) -> None:
         if status.waiting_for and status.waiting_for != asked:
             console.remark(f"{status.waiting_for}. See `pawl show {status.identifier}`; this goes on watching.")
         asked = status.waiting_for
-    _tell_end(console, await ticket_line(client, workflow_id))
 
 
 def _tell(console: Console, status: TicketStatus, told: str) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import json
 import re
 import textwrap
-from contextlib import suppress
 from typing import Any, cast
 
 from temporalio.client import Client
 
+from infra import following
 from infra.demo.screen import Screen
-from infra.exits import PawlError
-from infra.following import news, troubles
+from infra.following import news
 from infra.journal import JournalStore
 from workflows.domain.model import Record
 from workflows.domain.order import TicketStatus
@@ -19,7 +18,6 @@ from workflows.domain.session import TurnReport
 from workflows.ports.journal import EntryKind
 
 _NUMBER = re.compile(r"\d+$")
-_PATIENCE_SECONDS = 5.0
 _LINE, _WORDS = 110, 200
 
 
@@ -74,16 +72,10 @@ def _words(answer: str) -> str:
 
 
 async def tell_troubles(connected: Client, workflow_id: str, screen: Screen) -> None:
-    """Say which step fails and is tried again, so that nobody waits without knowing what for. Runs until it is
-    cancelled."""
-    told: set[tuple[str, str]] = set()
-    while True:
-        await asyncio.sleep(_PATIENCE_SECONDS)
-        with suppress(PawlError):
-            for trouble in await troubles(connected, workflow_id):
-                if (trouble.step, trouble.failure) not in told:
-                    screen.line(_short(trouble.sentence, _WORDS), "yellow")
-                    told.add((trouble.step, trouble.failure))
+    """Say what is in the way, in a line each. Runs until it is cancelled."""
+    await following.tell_troubles(
+        connected, workflow_id, lambda trouble: screen.line(_short(trouble.sentence, _WORDS), "yellow")
+    )
 
 
 def _short(text: str, most: int) -> str:
