@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from infra.console import harmless, safe
 from infra.process import StackEvent, What
 
-_ESCAPE = "\x1b"
+_ESCAPE = b"\x1b"
 """Begins what an arrow or function key sends; the letters behind it were not pressed."""
 
 
@@ -63,27 +63,28 @@ class Screen:
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
     async def key(self, keys: str) -> str:
-        """The first of these keys that is pressed. Safe to cancel."""
+        """The first of these ASCII keys that is pressed. Safe to cancel."""
+        offered = {key.encode() for key in keys}
         with _single_keys():
-            while (pressed := (await _read(1)).lower()) not in keys or not pressed:
-                if pressed == _ESCAPE:
+            while (read := await _read(1)).lower() not in offered:
+                if read == _ESCAPE:
                     self.forget_typed()
-                if not pressed:
+                if not read:
                     await asyncio.Event().wait()  # nobody is there any more: the other ways to decide stay open
-        return pressed
+        return read.decode().lower()
 
     async def words(self, question: str) -> str:
         """One line that is typed; empty when nobody is there any more. Safe to cancel."""
         self._out.print(f"{safe(question)} ", end="")
-        return (await _read(4_096)).strip()
+        return (await _read(4_096)).decode(errors="ignore").strip()
 
 
 def _styled(text: str, style: str) -> str:
     return f"[{style}]{safe(text)}[/]" if style else safe(text)
 
 
-async def _read(most: int) -> str:
-    """What standard input has next, nothing when it was closed; without a thread that would outlive the wait."""
+async def _read(most: int) -> bytes:
+    """What standard input has next, nothing only when it was closed; without a thread that would outlive the wait."""
     loop, handle = asyncio.get_running_loop(), sys.stdin.fileno()
     readable = asyncio.Event()
     loop.add_reader(handle, readable.set)
@@ -91,7 +92,7 @@ async def _read(most: int) -> str:
         await readable.wait()
     finally:
         loop.remove_reader(handle)
-    return os.read(handle, most).decode(errors="ignore")
+    return os.read(handle, most)
 
 
 @contextmanager

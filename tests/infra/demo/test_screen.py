@@ -31,6 +31,17 @@ async def test_first_offered_key_counts(keyboard: int) -> None:
     assert await asyncio.wait_for(pressed, 5) == "c"
 
 
+async def test_a_letter_of_another_alphabet_leaves_the_keyboard_alive(keyboard: int) -> None:
+    screen = Screen(json=False, listens=True)
+    pressed = asyncio.create_task(screen.key("acr"))
+    await asyncio.sleep(0.05)
+    os.write(keyboard, "éда".encode() + b"\xff")
+    await asyncio.sleep(0.05)
+    assert not pressed.done()
+    os.write(keyboard, b"A")
+    assert await asyncio.wait_for(pressed, 5) == "a"
+
+
 async def test_arrow_key_is_no_letter(keyboard: int) -> None:
     screen = Screen(json=False, listens=True)
     screen.listens = True
