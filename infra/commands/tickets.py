@@ -1,6 +1,5 @@
 """The commands about tickets: list, show, and every human action."""
 
-import getpass
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -29,6 +28,7 @@ from infra.following import troubles
 from infra.gateway_client import bill, spend_by_session
 from infra.settings import Settings
 from infra.temporal import connect
+from infra.whoami import whoami
 from workflows.domain.budget import TOKENS_OUT, Bill, Spend
 from workflows.domain.decision import MOST_WORDS, Action, Decision, misnamed, short
 from workflows.domain.model import Record
@@ -115,7 +115,7 @@ async def decide(
         raise Misused(words, f"`pawl show {name}` shows the hash of what waits.")
     client = await connect(settings)
     workflow_id = await find_ticket(client, name)
-    decision = decision if decision.by else decision.model_copy(update={"by": _whoami()})
+    decision = decision if decision.by else decision.model_copy(update={"by": whoami()})
     if dry_run:
         await check(client, workflow_id, action, decision)
         status = await ticket_status(client, workflow_id)
@@ -246,10 +246,3 @@ def _show_card(console: Console, settings: Settings, name: str) -> None:
 def _dollars(amount: Decimal) -> str:
     """Cents, and as much more as a small amount needs to be seen."""
     return f"${amount:.2f}" if not amount or amount >= 1 else f"${amount:.4f}"
-
-
-def _whoami() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return ""

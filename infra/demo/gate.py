@@ -1,7 +1,6 @@
 """Where the ticket waits: what the demo shows there, what it offers, and how a decision made here is sent."""
 
 import asyncio
-import getpass
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from temporalio.client import Client
 from infra import client
 from infra.demo.screen import Screen
 from infra.exits import OutOfReach, Refused
+from infra.whoami import whoami
 from workflows.domain.decision import Action, Decision
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
@@ -128,7 +128,7 @@ class Gate:
             offer = offers[await self._screen.key("".join(offers))]
             note = await self._screen.words(offer.asks) if offer.asks else ""
             of = status.subject if offer.action is Action.APPROVE else ""
-            if await self._send(offer.action, Decision(note=note, by=getpass.getuser(), of=of)):
+            if await self._send(offer.action, Decision(note=note, by=whoami(), of=of)):
                 return
 
     async def _send(self, action: Action, decision: Decision) -> bool:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import shlex
 import shutil
+import signal
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from infra.demo.screen import Screen
 from infra.demo.story import Story, Turns, tell_troubles
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.demo.watch import kill_in_the_middle
-from infra.exits import Exit, Refused
+from infra.exits import Exit, Refused, Told
 from infra.following import statuses
 from infra.gateway.player import TAPE
 from infra.gateway.tape import read_tape
@@ -47,7 +48,7 @@ class Made(NamedTuple):
 
 async def play(*, yes: bool = False, json: bool = False) -> int:
     """Run the demo and return its exit code: 0 only when the ticket is done, no call was bought twice and one pull
-    request was opened. `yes` decides every gate by itself. Raises PawlError."""
+    request was opened. `yes` decides every gate by itself. Raises PawlError; Told when SIGTERM ended it."""
     screen = Screen(json=json, listens=not yes)
     _leave_others_alone()
     own = Settings()
@@ -55,10 +56,11 @@ async def play(*, yes: bool = False, json: bool = False) -> int:
     await _announce(screen, agreed, root, asks=not yes)
     _clear(root)
     try:
-        project = await asyncio.to_thread(prepare, root, screen.line)
-        settings = _settings(own, root, project, agreed)
-        async with _running(settings, screen) as stack:
-            made = await _ticket_made(stack, project, agreed, screen, yes=yes)
+        with heeding_sigterm():
+            project = await asyncio.to_thread(prepare, root, screen.line)
+            settings = _settings(own, root, project, agreed)
+            async with _running(settings, screen) as stack:
+                made = await _ticket_made(stack, project, agreed, screen, yes=yes)
     except BaseException:
         screen.text(f"The demo has stopped. What its processes said is in {root / 'logs'}", "bold red")
         raise
@@ -66,6 +68,27 @@ async def play(*, yes: bool = False, json: bool = False) -> int:
     if json:
         print(made.receipt.model_dump_json(), flush=True)
     return _exit_code(made.receipt)
+
+
+@contextmanager
+def heeding_sigterm() -> Generator[None]:
+    """Let SIGTERM end the task as Ctrl-C does, so that terminal and processes are given back. Raises Told then."""
+    loop, task, told = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+
+    def stop() -> None:
+        told.set()
+        if task is not None:
+            task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        raise Told(Exit.INTERRUPTED) from None
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) -> None:

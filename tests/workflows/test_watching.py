@@ -1,4 +1,4 @@
-"""Staying with a ticket as `pawl run` does: its story, what stands in its way, and an exit code that says how it ended."""
+"""Staying with a ticket as `pawl run` does: its story, what stands in its way, an exit code that says how it ended."""
 
 import asyncio
 from collections.abc import Generator
