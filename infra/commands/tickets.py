@@ -36,12 +36,13 @@ from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
 from workflows.domain.words import counted
 
+_RESUME = "resume {id}"
 _COMMANDS: dict[Phase, tuple[str, ...]] = {
     Phase.PLAN_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
     Phase.MERGE_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
     Phase.QUESTION: ('answer {id} --of {subject} "your answer"',),
     Phase.BUDGET_GATE: ("top-up {id} --usd 5", "abort {id}"),
-    Phase.BLOCKED: ("resume {id}", "abort {id}"),
+    Phase.BLOCKED: (_RESUME, "abort {id}"),
 }
 """What a person can type while the ticket waits."""
 _TOKENS_OUT = ("top-up {id} --tokens 100000", "abort {id}")
@@ -152,7 +153,8 @@ async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
 def tell(terminal: Terminal, story: Story) -> None:
     line, status = story.ticket, story.status
     style = _DONE.get(status.phase, "bold yellow" if line.needs_person else "cyan") if status else "cyan"
-    terminal.print(f"[bold]{safe(line.identifier)}[/] {safe(line.title)}  [{style}]{safe(line.phase)}[/]")
+    paused = " [bold yellow](paused)[/]" if status and status.paused and line.ended is None else ""
+    terminal.print(f"[bold]{safe(line.identifier)}[/] {safe(line.title)}  [{style}]{safe(line.phase)}[/]{paused}")
     if story.outcome is not None:
         terminal.print(safe(story.outcome.summary))
     if status is not None:
@@ -167,9 +169,8 @@ def tell(terminal: Terminal, story: Story) -> None:
 def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, Spend]) -> None:
     if status.waiting_for:
         terminal.print(f"\n[bold yellow]{safe(status.waiting_for)}[/]")
-        tokens_are_out = status.phase is Phase.BUDGET_GATE and TOKENS_OUT in status.waiting_for
-        for command in _TOKENS_OUT if tokens_are_out else _COMMANDS.get(status.phase, ()):
-            terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
+    for command in _commands(status):
+        terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
     if status.phase is Phase.PLAN_GATE and status.plan:
         terminal.print()
         terminal.print(Markdown(harmless(status.plan)))
@@ -181,6 +182,13 @@ def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, S
         terminal.print(_sessions(status, spent))
     for sentence in status.story:
         terminal.print(f"  {safe(sentence)}")
+
+
+def _commands(status: TicketStatus) -> tuple[str, ...]:
+    answers = _COMMANDS.get(status.phase, ()) if status.waiting_for else ()
+    if status.phase is Phase.BUDGET_GATE and TOKENS_OUT in status.waiting_for:
+        answers = _TOKENS_OUT
+    return (_RESUME, *answers) if status.paused and _RESUME not in answers else answers
 
 
 def _sessions(status: TicketStatus, spent: Mapping[str, Spend]) -> Table:

@@ -38,7 +38,7 @@ def told(status: TicketStatus, **sessions: Spend) -> str:
     return shown.get()
 
 
-def ticket(phase: Phase = Phase.BUILDING, reason: str = "", subject: str = "") -> TicketStatus:
+def ticket(phase: Phase = Phase.BUILDING, reason: str = "", subject: str = "", *, paused: bool = False) -> TicketStatus:
     lines = tuple(
         SessionLine(session=f"a.{role}1", role=role, part=1, spend=COUNTED) for role in (Role.PLANNER, Role.BUILDER)
     )
@@ -47,6 +47,7 @@ def ticket(phase: Phase = Phase.BUILDING, reason: str = "", subject: str = "") -
         title="A ticket",
         account="a",
         phase=phase,
+        paused=paused,
         waiting_for=waiting_for(phase, reason),
         subject=subject,
         sessions=lines,
@@ -84,3 +85,18 @@ def test_the_ceiling_that_is_reached_is_the_one_to_raise(reason: str, command: s
 
 def test_the_hash_to_approve_is_short() -> None:
     assert f"--of {'c' * 12}\n" in told(ticket(Phase.MERGE_GATE, subject="c" * 40))
+
+
+def test_a_paused_ticket_does_not_look_like_a_working_one() -> None:
+    working, paused = told(ticket()), told(ticket(paused=True))
+    assert "pawl resume" not in working
+    assert "(paused)" not in working
+    assert "Building (paused)\n" in paused
+    assert "pawl resume ENG-1\n" in paused
+
+
+@pytest.mark.parametrize("phase", [Phase.PLAN_GATE, Phase.BLOCKED])
+def test_a_gate_of_a_paused_ticket_can_be_answered_and_resumed(phase: Phase) -> None:
+    shown = told(ticket(phase, "It broke.", subject="c" * 40, paused=True))
+    assert shown.count("pawl resume ENG-1\n") == 1
+    assert ("pawl approve ENG-1" in shown) == (phase is Phase.PLAN_GATE)
