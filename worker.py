@@ -27,7 +27,7 @@ from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obeying_the_board
-from infra.exits import PawlError
+from infra.exits import Misused, PawlError
 from infra.journal import JournalStore
 from infra.runner import tuned_worker
 from infra.secrets import gateway_secret
@@ -36,6 +36,7 @@ from infra.spare import wait_until_needed
 from infra.temporal import connect, exit_now
 from workflows import names
 from workflows.ports import Port
+from workflows.ports.sandbox import BadSpec
 from workflows.session import Session
 from workflows.ticket import Ticket
 
@@ -106,6 +107,11 @@ async def check_sandbox(settings: Settings) -> int:
     return 0 if found.ok else 1
 
 
+def _refused_mounts(error: BadSpec) -> Misused:
+    """The only sandbox setting that is parsed; BadSpecs of a ticket's steps end in the ticket."""
+    return Misused(f"PAWL_SANDBOX_MOUNTS cannot be used. {error}", "Correct it and start the worker again.")
+
+
 def main() -> int:
     wait_until_needed()
     os.umask(0o077)  # journal, clones and objects hold people's tickets and code
@@ -116,7 +122,8 @@ def main() -> int:
         if "--check-sandbox" in sys.argv[1:]:
             return asyncio.run(check_sandbox(settings))
         asyncio.run(run(settings, tracing.plugins))
-    except PawlError as problem:
+    except (PawlError, BadSpec) as error:
+        problem = _refused_mounts(error) if isinstance(error, BadSpec) else error
         print(problem, file=sys.stderr)
         return problem.exit
     finally:

@@ -84,13 +84,13 @@ def run_cli(cli: click.Command, arguments: list[str]) -> Exit:
     except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        problem = _understood(error)
+        problem = understood(error)
         console.failure(problem.exit, problem.cause, problem.next_step)
         return problem.exit
     return Exit.OK
 
 
-def _understood(error: Exception) -> PawlError:
+def understood(error: Exception) -> PawlError:
     """Any error in our terms: who is to blame, and what can be done."""
     match error:
         case PawlError():
@@ -99,7 +99,7 @@ def _understood(error: Exception) -> PawlError:
             where = error.ctx if isinstance(error, click.UsageError) else None
             return Misused(error.format_message(), f"See `{where.command_path} --help`." if where else "")
         case ValidationError():
-            return _unusable(error)
+            return _invalid(error)
         case TimeoutError():
             return OutOfReach("An answer did not come in time.", "`pawl doctor` looks for the cause.")
         case OSError():
@@ -108,18 +108,29 @@ def _understood(error: Exception) -> PawlError:
             return _of_a_library(error)
 
 
-def _unusable(error: ValidationError) -> PawlError:
+def _invalid(error: ValidationError) -> PawlError:
+    if error.title.endswith("Settings"):
+        from infra.settings import unusable  # read by then, and not needed to say `pawl --help`
+
+        return unusable(error)
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
-    if error.title.endswith("Settings"):
-        return Misused(f"PAWL_{name.upper()} cannot be used: {first['msg']}.", "Correct it in the environment.")
     return Misused(f"{name} cannot be used: {first['msg']}.")
 
 
 def _of_a_library(error: Exception) -> PawlError:
-    from httpx import HTTPError  # here, because a command that needs neither should not wait for them
+    from httpx import HTTPError, InvalidURL  # here, because a command that needs none should not wait for them
     from sqlalchemy.exc import SQLAlchemyError
+    from temporalio.service import RPCError
 
+    from infra.temporal import in_our_words, misread
+
+    if isinstance(error, RPCError):
+        return in_our_words("what was asked for", error)
+    if isinstance(error, RuntimeError) and type(error).__name__ == "ConfigError":  # the SDK's; it has no public name
+        return misread(error)
+    if isinstance(error, InvalidURL):
+        return Misused(f"A URL cannot be used: {error}.", "Correct PAWL_GATEWAY_URL.")
     if isinstance(error, HTTPError):
         return OutOfReach(f"A service cannot be reached: {error}.", "`pawl doctor` looks for the cause.")
     if isinstance(error, SQLAlchemyError):

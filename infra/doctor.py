@@ -6,13 +6,14 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from rich.console import Console as Terminal
 
 from infra import board, gateway_client, home, temporal, temporal_cli
-from infra.console import Console, safe
-from infra.exits import OutOfReach, PawlError, Told
+from infra.console import Console, safe, understood
+from infra.exits import Misused, OutOfReach, PawlError, Told
 from infra.gateway.prices import PriceList
 from infra.gateway.providers import providers
 from infra.gateway.settings import GatewaySettings
@@ -51,14 +52,22 @@ class _Tried(Record):
 async def doctor(console: Console, settings: Settings) -> None:
     """Look at everything, tell all of it. Ends as a failure when something is broken."""
     settings = absolute(home.located(settings))
-    findings = [check(settings) for check in (_python, _git, home_privacy, _sandbox, _temporal_program, _board, _disk)]
-    findings += await _server_and_worker(settings)
-    findings.append(await _gateway(settings))
-    findings.append(_model(settings))
+    findings = [finding for name, check in _CHECKS.items() for finding in await _found(name, check, settings)]
     broken = [finding for finding in findings if finding.health is Health.BROKEN]
     console.result({"ok": not broken, "findings": findings}, lambda terminal: _show(terminal, findings))
     if broken:
         raise Told(OutOfReach.exit)
+
+
+async def _found(name: str, check: "_Check", settings: Settings) -> list[Finding]:
+    """What the check finds, or why it could not look: one broken setting must not hide what the others tell."""
+    try:
+        found = check(settings)
+        found = found if isinstance(found, Finding) else await found
+    except Exception as error:
+        problem = understood(error)
+        return [Finding(check=name, health=Health.BROKEN, what=problem.cause, fix=problem.next_step)]
+    return [found] if isinstance(found, Finding) else found
 
 
 def _show(terminal: Terminal, findings: list[Finding]) -> None:
@@ -155,6 +164,8 @@ async def _server_and_worker(settings: Settings) -> list[Finding]:
     try:
         client = await temporal.connect(settings, wait_seconds=5)
         missing = await temporal.missing_search_attributes(client)
+    except Misused:
+        raise
     except PawlError as error:
         fix = error.next_step or _UP
         return [Finding(check="temporal server", health=Health.NOTE, what=error.cause, fix=fix)]
@@ -182,10 +193,10 @@ async def _gateway(settings: Settings) -> Finding:
 
 def _model(settings: Settings) -> Finding:
     """Key and price of the default model, as a gateway started from this shell would see them."""
+    own = GatewaySettings()
     if not settings.model:
         fix = "Set PAWL_MODEL=provider:model, or name one with --model. A tape needs none."
         return Finding(check="model", health=Health.NOTE, what="no default model", fix=fix)
-    own = GatewaySettings()
     vendor = providers(own).get(settings.model.partition(":")[0])
     if vendor is None:
         fix = f"Name it as provider:model, with a provider of {', '.join(providers(own))}."
@@ -197,6 +208,22 @@ def _model(settings: Settings) -> Finding:
         fix = "Set PAWL_PRICES, or a ceiling in tokens instead of dollars."
         return Finding(check="model", health=Health.BROKEN, what=f"{settings.model} has no known price", fix=fix)
     return Finding(check="model", health=Health.OK, what=f"{settings.model}: key and price are there")
+
+
+_Check = Callable[[Settings], Finding | Awaitable[Finding | list[Finding]]]
+_CHECKS: dict[str, _Check] = {
+    "python": _python,
+    "git": _git,
+    "home": home_privacy,
+    "sandbox": _sandbox,
+    "temporal program": _temporal_program,
+    "board": _board,
+    "disk": _disk,
+    "temporal server": _server_and_worker,
+    "gateway": _gateway,
+    "model": _model,
+}
+"""By the name under which a check is told that could not look."""
 
 
 def _output(*argv: str) -> str | None:

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.exits import Misused
 
 
 class Settings(BaseSettings):
     """One place for configuration. Secrets of vendors are not here: only the gateway reads them."""
 
-    model_config = SettingsConfigDict(env_prefix="PAWL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PAWL_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default_factory=lambda: Path.home() / ".pawl")
     """Where this machine's Pawl keeps its state: databases, objects, clones, sandboxes, logs."""
@@ -57,3 +59,12 @@ class Settings(BaseSettings):
 
     def database(self, name: str, configured: str) -> str:
         return configured or f"sqlite:///{self.home / name}.db"
+
+
+def unusable(error: ValidationError) -> Misused:
+    """What is wrong with the first setting that cannot be used, by the name of its variable."""
+    first = error.errors()[0]
+    name, *inside = (str(part) for part in first["loc"])
+    variable = ".".join([name if name.isupper() else f"PAWL_{name.upper()}", *inside])
+    reason = first["msg"].removeprefix("Value error, ")
+    return Misused(f"{variable} cannot be used: {reason}.", "Correct it in the environment.")

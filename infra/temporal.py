@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import cast
 
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -15,7 +16,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from infra import home
-from infra.exits import NoAccess, NotFound, OutOfReach, PawlError, RateLimited
+from infra.exits import Misused, NoAccess, NotFound, OutOfReach, PawlError, RateLimited
 from infra.exits import exit_now as exit_now  # beside `connect`, for whoever holds a client
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
@@ -31,7 +32,7 @@ async def connect(
     settings: Settings, *, plugins: Sequence[Plugin] = (), wait_seconds: float = CONNECT_SECONDS
 ) -> Client:
     """A client of the Temporal server that the SDK's environment configuration names (`TEMPORAL_*`, profiles); when it
-    names none, of this home's dev server. Raises OutOfReach and NoAccess."""
+    names none, of this home's dev server. Raises OutOfReach, NoAccess, and Misused for settings that make no sense."""
     config = connection(settings)
     address = config.get("target_host", LOCAL_ADDRESS)
     try:
@@ -39,6 +40,11 @@ async def connect(
             return await Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins)
     except TimeoutError as error:
         raise _out_of_reach(address, f"no answer in {wait_seconds:g} s") from error
+    except ValueError as error:
+        raise Misused(
+            f"TEMPORAL_ADDRESS, or the address of the profile, cannot be used: {address!r} ({error}).",
+            "It must read host:port.",
+        ) from error
     except RuntimeError as error:  # what the SDK's core raises for every failed connection
         said = str(error)
         if any(sign in said for sign in _NO_ACCESS):
@@ -50,12 +56,25 @@ async def connect(
 
 
 def connection(settings: Settings) -> ClientConnectConfig:
-    """Arguments for `Client.connect`: the environment configuration, completed with this home's address."""
-    config = ClientConfig.load_client_connect_config()
+    """Arguments for `Client.connect`: the environment configuration, completed with this home's address. Raises Misused
+    when it cannot be read."""
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except (RuntimeError, OSError) as error:  # the SDK's own class for it is a RuntimeError without a public name
+        raise misread(error) from error
     if not config.get("target_host"):
         server = home.server_file(settings)
         config["target_host"] = server.address if server else LOCAL_ADDRESS
     return config
+
+
+def misread(error: Exception) -> Misused:
+    """What a person can do when the SDK cannot read its environment configuration."""
+    reason = str(error).strip().replace("\n", " ")
+    return Misused(
+        f"The Temporal settings of the environment cannot be read: {reason}.",
+        "Correct TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE or the file it names, or the TEMPORAL_TLS_ paths.",
+    )
 
 
 async def missing_search_attributes(client: Client) -> dict[str, "IndexedValueType.ValueType"]:
@@ -106,11 +125,17 @@ def translated(what: str) -> Generator[None]:
     try:
         yield
     except RPCError as error:
-        raise _in_our_words(what, error) from error
+        raise in_our_words(what, error) from error
 
 
-def _in_our_words(what: str, error: RPCError) -> PawlError:
+def in_our_words(what: str, error: RPCError) -> PawlError:
+    """The server's error as ours. `what` names what was asked for."""
     match error.status:
+        case RPCStatusCode.NOT_FOUND if _lacks_namespace(error):
+            return Misused(
+                f"The Temporal server answers: {error.message.rstrip('.')}.",
+                "Correct TEMPORAL_NAMESPACE or the namespace of the profile (TEMPORAL_PROFILE), or create it there.",
+            )
         case RPCStatusCode.NOT_FOUND:
             return NotFound(f"Temporal does not know {what}.", "See `pawl list`.")
         case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
@@ -121,6 +146,12 @@ def _in_our_words(what: str, error: RPCError) -> PawlError:
             return OutOfReach(f"Nobody answers for {what}.", "Is a worker running? `pawl doctor` tells.")
         case _:
             return OutOfReach(f"Temporal failed on {what}: {error.message}.", "`pawl doctor` looks for the cause.")
+
+
+def _lacks_namespace(error: RPCError) -> bool:
+    """Whether it is the namespace that is not there, and not what was asked for in it."""
+    status = error.grpc_status
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in status.details)
 
 
 def _out_of_reach(address: str, reason: str) -> OutOfReach:

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from infra import home
+from infra import home, temporal
 from infra.console import Console, safe
 from infra.exits import Misused
+from infra.gateway.settings import GatewaySettings
 from infra.process import StackEvent, What
 from infra.settings import Settings
 from infra.stack import PROGRAMS, ROOT, Part, Stack, absolute, environment, server_is_elsewhere
 
+_DRAINING = "Letting running steps finish. Ctrl-C again stops at once; only a model call in flight is then paid again."
 _STYLES = {What.READY: "green"} | dict.fromkeys((What.STUCK, What.DIED, What.NOT_STARTED), "bold red")
 
 
 async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> None:
-    """Run the parts until Ctrl-C or SIGTERM, then drain them; a second one stops the drain."""
+    """Run the parts until Ctrl-C, SIGTERM or a closed terminal, then drain them; a second one stops the drain."""
+    _refuse_unreadable(settings, parts)
     if parts == (Part.SERVER,) and server_is_elsewhere():
         raise Misused("The environment names a Temporal server already.", "Unset TEMPORAL_ADDRESS or TEMPORAL_PROFILE.")
     stopping = _Stopping()
@@ -33,9 +36,8 @@ async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> N
         _say_where(console, stack, parts)
         await stopping.first
     if stack.events and not starting.cancelled():
-        console.remark(
-            "Letting running steps finish. Ctrl-C again stops at once; only a model call in flight is then paid again."
-        )
+        with suppress(OSError):  # a terminal that was closed
+            console.remark(_DRAINING)
         draining = asyncio.ensure_future(stack.stop())
         await asyncio.wait({draining, stopping.second}, return_when=asyncio.FIRST_COMPLETED)
         if not draining.done():
@@ -47,6 +49,7 @@ async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> N
 
 def become(settings: Settings, part: Part) -> NoReturn:
     """Turn this process into the gateway or a worker of this home, so that whoever supervises it sees the real one."""
+    _refuse_unreadable(settings, (part,))
     located = absolute(home.located(settings))
     argv = PROGRAMS.get(part)
     if argv is None:
@@ -56,14 +59,29 @@ def become(settings: Settings, part: Part) -> NoReturn:
     os.execve(argv[0], argv, environment(located, part, os.environ))  # noqa: S606  # an argument list, no shell
 
 
+def _refuse_unreadable(settings: Settings, parts: tuple[Part, ...]) -> None:
+    """Settings that a part reads after its start are tried here, where a mistake is told as by every command. Raises
+    Misused and ValidationError."""
+    temporal.connection(settings)
+    if Part.GATEWAY in parts:
+        GatewaySettings()
+
+
 class _Stopping:
-    """The first and the second order to stop."""
+    """The first and the second order to stop. A terminal that is closed gives the first."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.first, self.second = loop.create_future(), loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._heard)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def _hung_up(self) -> None:
+        """Never the second order: shell and kernel may both send one."""
+        if not self.first.done():
+            self.first.set_result(None)
 
     def _heard(self) -> None:
         order = self.second if self.first.done() else self.first

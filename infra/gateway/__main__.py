@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from infra.exits import Exit, PawlError
 from infra.gateway.server import serve
 from infra.gateway.settings import GatewaySettings
-from infra.settings import Settings
+from infra.settings import Settings, unusable
 
 
 def main() -> int:
@@ -19,9 +19,9 @@ def main() -> int:
     try:
         serve(Settings(), GatewaySettings())
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        sys.stderr.write(f"A setting cannot be read: {wrong}.\n")
-        return Exit.USAGE
+        problem = unusable(error)
+        sys.stderr.write(f"{problem}\n")
+        return problem.exit
     except PawlError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit

@@ -92,6 +92,45 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "name", "value"),
+    [
+        ("list", "TEMPORAL_PROFILE", "nope"),
+        ("up", "TEMPORAL_PROFILE", "nope"),
+        ("list", "TEMPORAL_CONFIG_FILE", str(ROOT / "README.md")),
+        ("list", "TEMPORAL_ADDRESS", "not an address"),
+        ("up", "TEMPORAL_ADDRESS", "::::"),
+        ("up", "PAWL_PRICES", "foo"),
+        ("gateway", "PAWL_PRICES", "foo"),
+        ("up", "PAWL_ANTHROPIC_BASE_URL", "foo"),
+    ],
+)
+def test_a_setting_of_a_service_that_makes_no_sense_is_named_too(
+    tmp_path: Path, command: str, name: str, value: str
+) -> None:
+    answer = pawl(tmp_path, command, cwd=None, **{name: value})
+    assert (answer.code, answer.err) == (Exit.USAGE, "")
+    assert re.search(rf"(?<!PAWL_){name}", " ".join(str(part) for part in answer.error.values()))
+    assert answer.error["next"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("arguments", [["list"], ["show", "ENG-1"]])
+def test_a_namespace_that_is_not_there_is_no_missing_ticket(
+    tmp_path: Path, temporal_address: str, arguments: list[str]
+) -> None:
+    board.create_ticket(tmp_path / "board", "ENG-1", "A ticket", "Please.")
+    answer = pawl(tmp_path, *arguments, TEMPORAL_ADDRESS=temporal_address, TEMPORAL_NAMESPACE="nope")
+    assert answer.code == Exit.USAGE
+    assert "nope" in answer.error["message"]
+    assert "TEMPORAL_NAMESPACE" in answer.error["next"]
+
+
+def test_an_empty_setting_is_none(tmp_path: Path) -> None:
+    answer = pawl(tmp_path, "events", "ENG-1", PAWL_HOME="", PAWL_ACTIVITY_SLOTS="", HOME=str(tmp_path), cwd=tmp_path)
+    assert f"no journal in {tmp_path / '.pawl'}" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
     "arguments", [["list"], ["show", "ENG-1"], ["approve", "ENG-1"], ["top-up", "ENG-1", "--usd", "5"]]
 )
 def test_without_a_server_the_next_step_is_said(tmp_path: Path, arguments: list[str]) -> None:

@@ -1,11 +1,13 @@
-"""What `pawl doctor` says of a home folder others can look into."""
+"""What `pawl doctor` says of a home folder others can look into, and of settings that make no sense."""
 
 from pathlib import Path
 
 import pytest
 
 from infra.doctor import Health, home_privacy
+from infra.exits import Exit
 from infra.settings import Settings
+from tests.infra.command_line import pawl
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,21 @@ def test_who_can_look_into_the_home_is_told_with_the_fix(tmp_path: Path, mode: i
 
 def test_a_home_that_is_not_there_yet_is_no_trouble(tmp_path: Path) -> None:
     assert home_privacy(Settings(home=tmp_path / "none")).health is Health.OK
+
+
+def test_one_broken_setting_does_not_hide_the_others(tmp_path: Path) -> None:
+    broken = {"TEMPORAL_PROFILE": "nope", "PAWL_SANDBOX_MOUNTS": "foo", "PAWL_PRICES": "foo"}
+    answer = pawl(tmp_path, "doctor", cwd=None, **broken, PAWL_GATEWAY_URL="http://127.0.0.1:x")
+    assert (answer.code, answer.err) == (Exit.OUTSIDE, "")
+    found = {one["check"]: one for one in answer.json["findings"]}
+    named = {
+        "sandbox": "PAWL_SANDBOX_MOUNTS",
+        "temporal program": "TEMPORAL_PROFILE",
+        "temporal server": "TEMPORAL_PROFILE",
+        "gateway": "PAWL_GATEWAY_URL",
+        "model": "PAWL_PRICES",
+    }
+    for check, name in named.items():
+        assert found[check]["health"] == "broken"
+        assert name in found[check]["what"] + found[check]["fix"]
+    assert {found[check]["health"] for check in ("python", "git", "disk")} == {"ok"}

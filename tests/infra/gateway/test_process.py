@@ -150,6 +150,7 @@ async def test_an_address_in_use_is_said_in_words(process: GatewayProcess) -> No
     ("name", "value", "says"),
     [
         ("PAWL_PRICES", '{"openai:x": {"input_mtok": 1}}', "output_mtok"),
+        ("PAWL_PRICES", "foo", "PAWL_PRICES cannot be used: it is not JSON"),
         ("PAWL_ANTHROPIC_BASE_URL", "api.example", "PAWL_ANTHROPIC_BASE_URL"),
         ("PAWL_GATEWAY_URL", "https://127.0.0.1:1", "http://host:port"),
         ("PAWL_GATEWAY_DB_URL", "oracle://db/pawl", "its driver must be installed"),
