@@ -152,8 +152,10 @@ async def _story(client: Client, settings: Settings, workflow_id: str) -> Story:
 
 def tell(terminal: Terminal, story: Story) -> None:
     line, status = story.ticket, story.status
+    if status is not None and line.ended is not None:
+        status = status.model_copy(update={"paused": False})
     style = _DONE.get(status.phase, "bold yellow" if line.needs_person else "cyan") if status else "cyan"
-    paused = " [bold yellow](paused)[/]" if status and status.paused and line.ended is None else ""
+    paused = " [bold yellow](paused)[/]" if status and status.paused else ""
     terminal.print(f"[bold]{safe(line.identifier)}[/] {safe(line.title)}  [{style}]{safe(line.phase)}[/]{paused}")
     if story.outcome is not None:
         terminal.print(safe(story.outcome.summary))

@@ -1,6 +1,7 @@
 """`pawl show` for people: what was paid, what a tape was worth, and what can be typed now."""
 
 import io
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -30,9 +31,9 @@ LINE = TicketLine(
 COUNTED = Spend(turns=1, input_tokens=900, output_tokens=100)
 
 
-def told(status: TicketStatus, **sessions: Spend) -> str:
+def told(status: TicketStatus, line: TicketLine = LINE, **sessions: Spend) -> str:
     terminal = Terminal(file=io.StringIO(), width=200)
-    story = Story(ticket=LINE, status=status, sessions={f"a.{role}1": spend for role, spend in sessions.items()})
+    story = Story(ticket=line, status=status, sessions={f"a.{role}1": spend for role, spend in sessions.items()})
     with terminal.capture() as shown:
         tell(terminal, story)
     return shown.get()
@@ -93,6 +94,8 @@ def test_a_paused_ticket_does_not_look_like_a_working_one() -> None:
     assert "(paused)" not in working
     assert "Building (paused)\n" in paused
     assert "pawl resume ENG-1\n" in paused
+    over = told(ticket(Phase.CANCELLED, paused=True), LINE.model_copy(update={"ended": LINE.started}))
+    assert not re.search("paused|resume", over)
 
 
 @pytest.mark.parametrize("phase", [Phase.PLAN_GATE, Phase.BLOCKED])
