@@ -128,6 +128,10 @@ def _unbounded(call: Call) -> str:
     for key in (*_ELSEWHERE, *_DEARER):
         if call.body.get(key):
             return f"{key!r} makes it depend on what is not in the request"
+    if call.body.get("web_search_options") is not None:  # an empty one turns it on too
+        return "with 'web_search_options' the provider searches at its own discretion"
+    if call.body.get("audio") is not None or "audio" in as_list(call.body.get("modalities")):
+        return "spoken output has other prices"
     if (tier := call.body.get("service_tier")) not in _TIERS:
         return f"the service tier {tier!r} has other prices"
     for tool in as_list(call.body.get("tools")):

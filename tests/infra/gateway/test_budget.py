@@ -51,6 +51,9 @@ def _json(value: object) -> bytes:
         (Flavour.MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "f"}]}, "runs at the provider"),
         (Flavour.MESSAGES, {"mcp_servers": [{"url": "https://x"}]}, "mcp_servers"),
         (Flavour.MESSAGES, {"speed": "fast"}, "speed"),
+        (Flavour.CHAT, {"web_search_options": {}}, "web_search_options"),
+        (Flavour.CHAT, {"modalities": ["text", "audio"]}, "spoken output"),
+        (Flavour.CHAT, {"audio": {"voice": "alloy", "format": "wav"}}, "spoken output"),
         (
             Flavour.MESSAGES,
             {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "base64"}}]}]},
@@ -86,6 +89,7 @@ def test_under_a_ceiling_what_has_no_bound_is_refused(flavour: Flavour, body: di
         ),
         (Flavour.RESPONSES, {"tools": [{"type": "function", "name": "f"}], "service_tier": "auto"}),
         (Flavour.CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}], "max_tokens": 5}),
+        (Flavour.CHAT, {"modalities": ["text"], "audio": None, "web_search_options": None}),
     ],
 )
 def test_tools_that_run_here_have_a_bound(flavour: Flavour, body: dict[str, Any]) -> None:
