@@ -93,8 +93,7 @@ class Upstream:
         try:
             parsed: Any = json.loads(body)
         except ValueError:
-            metered = self._meter.broken(call.flavour, model, {}, worst, len(body))
-            return _broken(call, metered, "The provider's answer is not JSON.")
+            return _broken(call, self._meter.unheard(worst), "The provider's answer is not JSON.")
         metered = self._meter.complete(call.flavour, model, plain_usage(parsed), worst, len(body))
         answer = Answer(response.status_code, handed_back(response.headers), body)
         if call.flavour is Flavour.RESPONSES and parsed.get("status") in ("failed", "cancelled"):
@@ -123,7 +122,7 @@ class Upstream:
         if seen.failed and not said and not written:
             outcome = Outcome(State.FAILED, status=response.status_code, detail="The provider sent an error.")
             return Landing(outcome, response.status_code, headers, b"".join(seen.held))
-        metered = self._meter.broken(call.flavour, model, said, worst, written)
+        metered = self._meter.cut(call.flavour, model, said, worst, written, output_is_said=_output_is_said(seen))
         detail = (
             "The provider sent an error in mid-answer." if seen.failed else f"The provider's answer broke off{cause}."
         )
@@ -137,10 +136,7 @@ class Upstream:
         if isinstance(error, _NEVER_SENT):
             detail = f"{provider.name} cannot be reached at {provider.base_url} ({reason})."
             return _landing(Outcome(State.FAILED, detail=detail), refusal(call.flavour, Kind.UPSTREAM_LOST, detail))
-        if call.stream:
-            metered = self._meter.broken(call.flavour, reserved.run.model, {}, reserved.worst, 0)
-        else:
-            metered = self._meter.unheard(reserved.worst)
+        metered = self._meter.unheard(reserved.worst)
         return _broken(call, metered, f"{provider.name} took the call and did not answer ({reason}).")
 
 
@@ -174,6 +170,12 @@ def _is_extra(call: Call, said: Mapping[str, Any]) -> bool:
 
 def _asks_for_usage(call: Call) -> bool:
     return bool(as_object(call.body.get("stream_options")).get("include_usage"))
+
+
+def _output_is_said(seen: _Stream) -> bool:
+    """Whether the provider said what it wrote. What Messages says at the start counts only what was written by then."""
+    said = stream_usage(one for one in seen.said if one.get("type") != "message_start")
+    return bool({"output_tokens", "completion_tokens"} & said.keys())
 
 
 def _written(seen: _Stream, said: Mapping[str, Any]) -> int:

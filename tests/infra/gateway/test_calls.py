@@ -139,9 +139,10 @@ async def _until_finished(provider: FakeProvider) -> None:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-async def test_a_cut_stream_is_charged_by_its_bytes_and_never_replayed(
+async def test_a_cut_stream_is_charged_its_whole_output_limit_and_never_replayed(
     gateway: Gateway, provider: FakeProvider, path: str
 ) -> None:
+    """Reasoning is billed and not always streamed, so the bytes that came do not bound what it cost."""
     provider.rules = [Rule(answer=FakeAnswer.text("word " * 60), fault=Fault(kind="cut", events=6), times=1)]
     token = await gateway.open(model=ROUTES[path][0])
     cut = b"".join(await streamed(gateway, path, token))
@@ -150,13 +151,31 @@ async def test_a_cut_stream_is_charged_by_its_bytes_and_never_replayed(
     assert b"error" in cut
     [receipt] = await gateway.receipts()
     assert (receipt["state"], receipt["estimated"]) == ("incomplete", True)
-    assert 10 <= receipt["output_tokens"] <= 100
+    assert receipt["output_tokens"] == 100
     assert Decimal(receipt["usd"]) > 0
     whole = b"".join(await streamed(gateway, path, token))
     assert ENDS[path] in whole
     assert provider.total == 2
     bill = await gateway.bill()
     assert (bill.calls, bill.spend.turns, bill.calls_bought_twice, bill.reserved_usd) == (2, 1, 1, Decimal(0))
+
+
+async def test_a_cut_stream_whose_output_was_said_is_charged_that(gateway: Gateway, provider: FakeProvider) -> None:
+    """Cut between Anthropic's last word on the usage and the end of the message."""
+    provider.rules = [Rule(answer=FakeAnswer.text("word " * 60), fault=Fault(kind="cut", events=9), times=1)]
+    cut = b"".join(await streamed(gateway, MESSAGES, await gateway.open()))
+    assert b"message_delta" in cut
+    assert b"message_stop" not in cut
+    [receipt] = await gateway.receipts()
+    assert (receipt["state"], receipt["input_tokens"], receipt["output_tokens"]) == ("incomplete", 100, 20)
+
+
+async def test_a_stream_that_never_began_is_charged_at_its_worst_case(tmp_path: Path, provider: FakeProvider) -> None:
+    provider.rules = [Rule(fault=Fault(kind="hang", events=0))]
+    async with running_gateway(tmp_path / "impatient", provider.url, idle_seconds=0.2) as gateway:
+        await streamed(gateway, MESSAGES, await gateway.open())
+        [receipt] = await gateway.receipts()
+    assert (receipt["output_tokens"], receipt["price_source"]) == (100, "worst case")
 
 
 async def test_an_error_inside_a_stream_reaches_the_caller_and_is_not_an_answer(
