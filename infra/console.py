@@ -4,13 +4,15 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 from pydantic import BaseModel, ValidationError
 from rich.console import Console as Terminal
+from rich.console import ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 
 from infra.exits import Exit, Misused, OutOfReach, PawlError, Told
 
@@ -62,6 +64,20 @@ def harmless(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+class HarmlessMarkdown:
+    """Markdown of unknown origin as a terminal may show it: as `harmless`, also where it spells a character as an
+    entity, and with every link's address in sight."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, terminal: Terminal, options: ConsoleOptions) -> RenderResult:
+        from rich.markdown import Markdown  # here, because few commands show any
+
+        for segment in terminal.render(Markdown(harmless(self._text), hyperlinks=False), options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
+
 def wants_json(arguments: list[str]) -> bool:
     """Asked for with `--json`, or when nobody looks: standard output is not a terminal."""
     return "--json" in arguments or not sys.stdout.isatty()
@@ -71,6 +87,7 @@ def run_cli(cli: click.Command, arguments: list[str]) -> Exit:
     """Run a command line to its end; the exit code. Whatever goes wrong is told once, as cause and next step."""
     console = Console(wants_json(arguments))
     try:
+        _refuse_undecodable(arguments)
         cli.main(arguments, prog_name="pawl", standalone_mode=False, obj=console)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
@@ -88,6 +105,15 @@ def run_cli(cli: click.Command, arguments: list[str]) -> Exit:
         console.failure(problem.exit, problem.cause, problem.next_step)
         return problem.exit
     return Exit.OK
+
+
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Bytes of the command line that are no UTF-8 arrive as surrogates, which no server, file or terminal takes."""
+    for place, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise Misused(f"Argument {place} is not UTF-8.", "Type it again in a terminal that speaks UTF-8.") from None
 
 
 def understood(error: Exception) -> PawlError:

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from pydantic import Field
 from rich.console import Console as Terminal
-from rich.markdown import Markdown
 from rich.table import Table
 from temporalio.client import Client
 
@@ -22,7 +21,7 @@ from infra.client import (
     ticket_outcome,
     ticket_status,
 )
-from infra.console import Console, harmless, safe
+from infra.console import Console, HarmlessMarkdown, safe
 from infra.exits import Misused, NotFound, OutOfReach, PawlError, Refused
 from infra.following import troubles
 from infra.gateway_client import bill, spend_by_session
@@ -175,7 +174,7 @@ def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, S
         terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
     if status.phase is Phase.PLAN_GATE and status.plan:
         terminal.print()
-        terminal.print(Markdown(harmless(status.plan)))
+        terminal.print(HarmlessMarkdown(status.plan))
     places = [f"Repository {status.repository}", f"branch {status.branch}" if status.branch else ""]
     if status.pull_request:
         places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
