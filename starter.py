@@ -55,6 +55,17 @@ class Dollars(click.ParamType[Decimal]):
         return amount
 
 
+class Name(click.ParamType[str]):
+    """Of a ticket or a session. Nothing would name them all."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.strip():
+            self.fail("It is empty.", param, ctx)
+        return value
+
+
 def _version() -> str:
     try:
         return version("pawl")
@@ -144,7 +155,7 @@ def list_(console: Console, waiting: bool, limit: int) -> None:
 
 
 @cli.command(cls=Verb)
-@click.argument("ticket")
+@click.argument("ticket", type=Name())
 @click.pass_obj
 def show(console: Console, ticket: str) -> None:
     """Tell the story of TICKET so far: phases, gates, sessions, cost, pull request."""
@@ -154,7 +165,7 @@ def show(console: Console, ticket: str) -> None:
 
 
 @cli.command(cls=Verb)
-@click.argument("session")
+@click.argument("session", type=Name())
 @click.option("--from", "first", type=click.IntRange(0), default=0, metavar="TURN", help="The first turn.")
 @click.option("--to", "last", type=click.IntRange(0), metavar="TURN", help="The last turn.")
 @click.option(
@@ -197,7 +208,7 @@ def _add_action(action: Action, words: str) -> None:
         asyncio.run(tickets.decide(console, _settings(), ticket, action, decision, dry_run=dry_run))
 
     params: list[click.Parameter] = [
-        click.Argument(["ticket"]),
+        click.Argument(["ticket"], type=Name()),
         click.Argument(["note"]) if action in _NEEDS_WORDS else click.Argument(["note"], default=""),
         click.Option(["--by"], default="", metavar="NAME", help="Who decides. Default: your user name."),
         click.Option(["--dry-run"], is_flag=True, help="Say what would happen and change nothing."),

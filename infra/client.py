@@ -189,7 +189,8 @@ async def _asked(client: Client, workflow_id: str, query: str, kind: type[_T], *
 
 
 def _quoted(name: str) -> str:
-    escaped = name.replace("'", "''")
+    """As a visibility query takes it: it reads backslashes as escapes."""
+    escaped = name.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 

@@ -74,6 +74,11 @@ def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: 
         (["top-up", "ENG-1"], "--usd, --tokens or both"),
         (["top-up", "ENG-1", "--tokens", "0"], "--tokens"),
         (["events", "x", "--from", "-1"], "--from"),
+        (["events", ""], "empty"),
+        (["show", " "], "empty"),
+        (["steer", "", "Hurry."], "empty"),
+        (["show", "caf\udce9"], "Argument 2 is not UTF-8"),
+        (["steer", "ENG-1", "caf\udce9"], "Argument 3 is not UTF-8"),
         (["steer", "ENG-1", "x" * 10_001], "note cannot be used"),
         (["approve", "ENG-1", "--of", "a"], "at least the first 7 digits"),
     ],
@@ -123,6 +128,13 @@ def test_a_namespace_that_is_not_there_is_no_missing_ticket(
     assert answer.code == Exit.USAGE
     assert "nope" in answer.error["message"]
     assert "TEMPORAL_NAMESPACE" in answer.error["next"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["a\\", "it's", "a\\' OR PawlTicket != '"])
+def test_a_name_is_only_a_name(tmp_path: Path, temporal_address: str, name: str) -> None:
+    answer = pawl(tmp_path, "show", name, TEMPORAL_ADDRESS=temporal_address)
+    assert answer.code == Exit.NOT_FOUND, answer.out
 
 
 def test_an_empty_setting_is_none(tmp_path: Path) -> None:
