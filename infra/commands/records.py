@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import cast
 
 from infra import home
@@ -12,12 +13,16 @@ from infra.journal import JournalEvent, JournalStore
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.model import Record
+from workflows.domain.session import Role
 from workflows.ports.journal import EntryKind
 
 _PAGE = 500
 _LOOK_SECONDS = 0.3
 _CHARACTERS = 500
 """How much of an entry's body people see; JSON has it whole."""
+
+_KEY = re.compile(rf"(?P<ticket>.+)\.[0-9a-f]{{8}}(\.({'|'.join(Role)})\d+)?")
+"""An account or a session's key, as `workflows.names` makes them."""
 
 
 class Slice(Record):
@@ -50,7 +55,7 @@ async def events(console: Console, settings: Settings, wanted: Slice) -> None:
         while True:
             page = await asyncio.to_thread(store.events, under, kinds, place, _PAGE)
             for event in page:
-                if wanted.holds(event.entry.seq):
+                if wanted.holds(event.entry.seq) and _belongs(event.entry.session, under):
                     _print(console, await asyncio.to_thread(_whole, store, event))
             place = page[-1].place if page else place
             if len(page) < _PAGE:
@@ -71,7 +76,7 @@ def _kinds(wanted: Slice) -> list[EntryKind]:
 
 async def _under(settings: Settings, store: JournalStore, wanted: Slice) -> str:
     """The session as it was named, when the journal knows it; else the account of the ticket of that name."""
-    if await asyncio.to_thread(store.events, wanted.session, (), 0, 1):
+    if await asyncio.to_thread(_knows, store, wanted.session):
         return wanted.session
     try:
         client = await connect(settings, wait_seconds=3)
@@ -83,6 +88,22 @@ async def _under(settings: Settings, store: JournalStore, wanted: Slice) -> str:
             f"The journal of {settings.home} has no session {wanted.session}, and no ticket of that name answers.",
             "`pawl show TICKET` lists its sessions.",
         ) from error
+
+
+def _knows(store: JournalStore, name: str) -> bool:
+    place = 0
+    while page := store.events(name, (), place, _PAGE):
+        if any(_belongs(event.entry.session, name) for event in page):
+            return True
+        place = page[-1].place
+    return False
+
+
+def _belongs(session: str, name: str) -> bool:
+    """Whether a session whose key begins with `name` is meant by it: a ticket's id may hold dots, so the ticket ENG-1.2
+    begins like ENG-1 and is another one."""
+    key = _KEY.fullmatch(session)
+    return session == name or key is None or key["ticket"] == name or _KEY.fullmatch(name) is not None
 
 
 def _whole(store: JournalStore, event: JournalEvent) -> JournalEvent:

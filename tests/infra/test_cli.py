@@ -90,56 +90,11 @@ def test_a_mistyped_command_is_answered_with_usage(tmp_path: Path, arguments: li
     assert answer.error["code"] == Exit.USAGE
 
 
-def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
-    answer = pawl(tmp_path, "list", PAWL_ACTIVITY_SLOTS="many")
-    assert answer.code == Exit.USAGE
-    assert "PAWL_ACTIVITY_SLOTS" in answer.error["message"]
-
-
-@pytest.mark.parametrize(
-    ("command", "name", "value"),
-    [
-        ("list", "TEMPORAL_PROFILE", "nope"),
-        ("up", "TEMPORAL_PROFILE", "nope"),
-        ("list", "TEMPORAL_CONFIG_FILE", str(ROOT / "README.md")),
-        ("list", "TEMPORAL_ADDRESS", "not an address"),
-        ("up", "TEMPORAL_ADDRESS", "::::"),
-        ("up", "PAWL_PRICES", "foo"),
-        ("gateway", "PAWL_PRICES", "foo"),
-        ("up", "PAWL_ANTHROPIC_BASE_URL", "foo"),
-    ],
-)
-def test_a_setting_of_a_service_that_makes_no_sense_is_named_too(
-    tmp_path: Path, command: str, name: str, value: str
-) -> None:
-    answer = pawl(tmp_path, command, cwd=None, **{name: value})
-    assert (answer.code, answer.err) == (Exit.USAGE, "")
-    assert re.search(rf"(?<!PAWL_){name}", " ".join(str(part) for part in answer.error.values()))
-    assert answer.error["next"]
-
-
-@pytest.mark.server
-@pytest.mark.parametrize("arguments", [["list"], ["show", "ENG-1"]])
-def test_a_namespace_that_is_not_there_is_no_missing_ticket(
-    tmp_path: Path, temporal_address: str, arguments: list[str]
-) -> None:
-    board.create_ticket(tmp_path / "board", "ENG-1", "A ticket", "Please.")
-    answer = pawl(tmp_path, *arguments, TEMPORAL_ADDRESS=temporal_address, TEMPORAL_NAMESPACE="nope")
-    assert answer.code == Exit.USAGE
-    assert "nope" in answer.error["message"]
-    assert "TEMPORAL_NAMESPACE" in answer.error["next"]
-
-
 @pytest.mark.server
 @pytest.mark.parametrize("name", ["a\\", "it's", "a\\' OR PawlTicket != '"])
 def test_a_name_is_only_a_name(tmp_path: Path, temporal_address: str, name: str) -> None:
     answer = pawl(tmp_path, "show", name, TEMPORAL_ADDRESS=temporal_address)
     assert answer.code == Exit.NOT_FOUND, answer.out
-
-
-def test_an_empty_setting_is_none(tmp_path: Path) -> None:
-    answer = pawl(tmp_path, "events", "ENG-1", PAWL_HOME="", PAWL_ACTIVITY_SLOTS="", HOME=str(tmp_path), cwd=tmp_path)
-    assert f"no journal in {tmp_path / '.pawl'}" in answer.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -268,18 +223,6 @@ def test_a_repository_that_cannot_be_one_starts_nothing(tmp_path: Path, reposito
     assert (answer.code, said in answer.error["message"]) == (code, True)
     assert "sesame" not in str(answer.error)
     assert not (home / "board").exists()
-
-
-def test_events_of_a_home_without_a_journal(tmp_path: Path) -> None:
-    assert pawl(tmp_path, "events", "ENG-1").code == Exit.NOT_FOUND
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_damaged_database_is_said_so(tmp_path: Path) -> None:
-    (tmp_path / "journal.db").write_bytes(b"this is not a database, and it is long enough to be read as one")
-    answer = pawl(tmp_path, "events", "ENG-1")
-    assert answer.code == Exit.OUTSIDE
-    assert "not a database" in answer.error["message"]
 
 
 def test_ctrl_c_ends_a_command_quietly(tmp_path: Path) -> None:

@@ -322,22 +322,3 @@ def test_a_killed_supervisor_takes_the_server_along_and_frees_the_home(tmp_path:
         while not _is_gone(pid):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-
-
-def test_a_closed_terminal_drains_what_runs(tmp_path: Path) -> None:
-    """Shell and kernel may both say so; the second time is no order to hurry."""
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "starter.py"), "server"],
-        stdout=subprocess.PIPE,
-        env=environment(tmp_path / "home"),
-        text=True,
-    ) as supervisor:
-        assert supervisor.stdout is not None
-        pid = json.loads(next(line for line in supervisor.stdout if '{"up"' in line))["up"]["pids"]["server"]
-        supervisor.send_signal(signal.SIGHUP)
-        assert json.loads(supervisor.stdout.readline())["what"] == "stopping"
-        supervisor.send_signal(signal.SIGHUP)
-        stopped = json.loads(supervisor.stdout.readline())
-        assert (stopped["what"], stopped["how"]) == ("stopped", "exit code 0")
-        assert supervisor.wait(timeout=30) == 0
-        assert _is_gone(pid)
