@@ -10,9 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markdown import Markdown
 
-from infra.console import harmless, safe
+from infra.console import HarmlessMarkdown, safe
 from infra.process import StackEvent, What
 
 _ESCAPE = b"\x1b"
@@ -46,7 +45,7 @@ class Screen:
 
     def markdown(self, text: str) -> None:
         if self._out.is_terminal:
-            self._out.print(Markdown(harmless(text)))
+            self._out.print(HarmlessMarkdown(text))
         else:
             self.text(text)
 
