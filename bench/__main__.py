@@ -46,7 +46,7 @@ FULL = Size(
     at_once=10,
     kills=5,
     parked=(1_000, 10_000),
-    parking_seconds=420,
+    parking_seconds=math.inf,
 )
 QUICK = Size(
     name="quick",
@@ -62,12 +62,9 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="What a ticket costs this machine.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the size")
     parser.add_argument("--only", choices=[*Kind, PARKED], help="one part of it")
-    parser.add_argument("--patient", action="store_true", help="park all tickets, however long it takes")
     parser.add_argument("--json", action="store_true", help="print the JSON alone")
     chosen = parser.parse_args(words)
     size = QUICK if chosen.quick else FULL
-    if chosen.patient:
-        size = size.model_copy(update={"parking_seconds": math.inf})
     leave_others_alone()
     BUILD.mkdir(exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
