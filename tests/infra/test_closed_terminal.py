@@ -30,11 +30,14 @@ def test_a_closed_terminal_drains_what_runs(tmp_path: Path) -> None:
         env=environment(tmp_path / "home"),
         text=True,
     ) as supervisor:
-        assert supervisor.stdout is not None
-        assert any('{"up"' in line for line in supervisor.stdout)
-        supervisor.send_signal(signal.SIGHUP)
-        assert json.loads(supervisor.stdout.readline())["what"] == "stopping"
-        supervisor.send_signal(signal.SIGHUP)
-        stopped = json.loads(supervisor.stdout.readline())
-        assert (stopped["what"], stopped["how"]) == ("stopped", "exit code 0")
-        assert supervisor.wait(timeout=30) == 0
+        try:
+            assert supervisor.stdout is not None
+            assert any('{"up"' in line for line in supervisor.stdout)
+            supervisor.send_signal(signal.SIGHUP)
+            assert json.loads(supervisor.stdout.readline())["what"] == "stopping"
+            supervisor.send_signal(signal.SIGHUP)
+            stopped = json.loads(supervisor.stdout.readline())
+            assert (stopped["what"], stopped["how"]) == ("stopped", "exit code 0")
+            assert supervisor.wait(timeout=30) == 0
+        finally:
+            supervisor.kill()  # what it started ends with it
