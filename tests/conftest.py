@@ -1,6 +1,7 @@
-"""One in-memory Temporal server for the whole test run, started like the embedded one and ended with the run."""
+"""What the whole run shares: signals as in a terminal, and one in-memory Temporal server, ended with the run."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,14 @@ from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 
 START_SECONDS = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_are_heard() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Whoever runs the tests in the background, or under nohup, has them ignore what a terminal sends, and whatever
+    they start ignores it as well."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

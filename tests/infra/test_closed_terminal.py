@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,6 @@ import pytest
 from tests.infra.command_line import ROOT, environment
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(autouse=True)
-def _heard() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Whoever runs these tests under nohup has them ignore the signal, and what they start as well."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 def test_a_closed_terminal_drains_what_runs(tmp_path: Path) -> None:
