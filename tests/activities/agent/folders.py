@@ -36,7 +36,10 @@ class FolderCheckouts(Checkouts):
                     (making / "files" / path).parent.mkdir(parents=True, exist_ok=True)
                     (making / "files" / path).write_text(text)
             (making / "instance").write_text(uuid4().hex)
-            making.rename(folder)
+            try:
+                making.rename(folder)
+            except OSError:  # another worker was faster: a folder that is not empty is never replaced
+                shutil.rmtree(making)
         return FolderCheckout(folder, self.root / "base", self._journal)
 
     async def destroy(self, key: str) -> None:

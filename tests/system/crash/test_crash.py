@@ -85,11 +85,11 @@ def assert_bought_once(seen: Seen, at_risk: list[Kill]) -> None:
 
 
 def said(page: str) -> list[str]:
-    """The keys of a page's comments. No two may say the same."""
+    """The names in the keys of a page's comments, without the digests of what they say. No two may say the same."""
     _, *comments = re.split(r"<!-- pawl:(\S+) -->\n", page)
     keys, texts = comments[::2], [text.strip() for text in comments[1::2]]
     assert len(set(texts)) == len(texts), "two comments say the same"
-    return [key.rpartition("/")[2] for key in keys]
+    return [key.rpartition("/")[2].rpartition("-")[0] for key in keys]
 
 
 def recoveries(seen: Seen) -> list[str]:
