@@ -30,7 +30,9 @@ async def test_an_empty_purse_waits_and_top_up_goes_on_with_the_same_turn(start:
             await run.act(Action.TOP_UP, **useless)
     await run.act(Action.TOP_UP, usd=Decimal(3))
     await run.until(Phase.MERGE_GATE)
-    assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [world.of(OpenAccount)[0].usd + 3]  # type: ignore[operator]
+    [opened] = world.of(OpenAccount)
+    assert opened.usd is not None
+    assert [top_up.usd_ceiling for top_up in world.of(TopUpAccount)] == [opened.usd + 3]
     assert [turn.seq for turn in world.turns_of(Role.BUILDER)] == [1, 2, 2]
 
 

@@ -89,7 +89,7 @@ def said(page: str) -> list[str]:
     _, *comments = re.split(r"<!-- pawl:(\S+) -->\n", page)
     keys, texts = comments[::2], [text.strip() for text in comments[1::2]]
     assert len(set(texts)) == len(texts), "two comments say the same"
-    return [key.rpartition("/")[2].rpartition("-")[0] for key in keys]
+    return [re.sub(r"-[0-9a-f]{8}$", "", key.rpartition("/")[2], count=1) for key in keys]
 
 
 def recoveries(seen: Seen) -> list[str]:
