@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic_ai.messages import ModelResponse
 
 from activities.agent import files, shell
+from activities.agent.files import Write
 from activities.agent.tools import (
     AskHuman,
     Bash,
@@ -86,6 +87,12 @@ class Notebook:
         entry = self.rows.get(key)
         return entry.body if entry else None
 
+    async def news(self, key: str) -> str | None:
+        """The same, asked of the journal: another worker may have this turn in hand too, taken for dead too early."""
+        if key not in self.rows and (entry := await self.journal.get(self.turn.session, key)):
+            self.rows[key] = entry
+        return self.known(key)
+
     def strayed(self, instance: str) -> bool:
         """Whether this sandbox has seen tool calls of a turn that is not ours: the ticket was reset to before them."""
         ours = f"-{self.digest}-"
@@ -140,7 +147,7 @@ async def _run_all(
         elif any(before.submission or before.question for before in results.values()):
             result = call.result("Not run: your work had ended before it.", f"{call.tool}: not run", ok=False)
         else:
-            result = await _run(notebook, name, call, checkout)
+            result = await _run(notebook, name, key, call, checkout)
         results[key] = await _result(notebook, key, result)
     return results
 
@@ -149,7 +156,7 @@ async def _result(notebook: Notebook, key: str, result: ToolResult) -> ToolResul
     return ToolResult.model_validate_json(await notebook.once(EntryKind.TOOL, key, result.model_dump_json()))
 
 
-async def _run(notebook: Notebook, name: str, call: Call, checkout: Checkout | None) -> ToolResult:
+async def _run(notebook: Notebook, name: str, key: str, call: Call, checkout: Checkout | None) -> ToolResult:
     arguments = call.arguments
     if isinstance(arguments, AskHuman):
         result = call.result("The person is asked; what they say follows.", f"ask_human {arguments.question[:80]}")
@@ -168,20 +175,25 @@ async def _run(notebook: Notebook, name: str, call: Call, checkout: Checkout | N
         case RunChecks():
             return await shell.run_checks(checkout, name, call, notebook.start.prompt.checks)
         case Edit():
-            return await _edit(notebook, name, call, arguments, checkout)
+            return await _edit(notebook, name, key, call, arguments, checkout)
 
 
-async def _edit(notebook: Notebook, name: str, call: Call, asked: Edit, checkout: Checkout) -> ToolResult:
+async def _edit(notebook: Notebook, name: str, key: str, call: Call, asked: Edit, checkout: Checkout) -> ToolResult:
     """Decide, journal, write: a crash in between leads to the same write again."""
-    key = f"intent-{name}@{checkout.instance}"
-    known = notebook.known(key)
+    intent_key = f"intent-{name}@{checkout.instance}"
+    known = notebook.known(intent_key)
     if known is None:
         decided = await files.plan_edit(checkout, call, asked)
-        if isinstance(decided, ToolResult):
-            return decided
-        content = await notebook.journal.keep(decided.data)
-        intent = Intent(path=decided.path, content=content, text=decided.text)
-        known = await notebook.once(EntryKind.INTENT, key, intent.model_dump_json())
+        if isinstance(decided, Write):
+            content = await notebook.journal.keep(decided.data)
+            intent = Intent(path=decided.path, content=content, text=decided.text)
+            known = await notebook.once(EntryKind.INTENT, intent_key, intent.model_dump_json())
+        else:  # unless it was refused for what another worker had written at the same turn by then
+            known = await notebook.news(intent_key)
+            if known is None:
+                return decided
+    if done := await notebook.news(key):  # writing again would undo what later calls have made of the file
+        return ToolResult.model_validate_json(done)
     intent = Intent.model_validate_json(known)
     try:
         await checkout.write(intent.path, await notebook.journal.load(intent.content))
