@@ -50,7 +50,7 @@ class TicketWork(TicketCrew):
             key=names.workspace_key(self._account),
             repository=self._on.repository,
             state=self._state,
-            limits=self._on.policy.sandbox,
+            sandbox=self._on.policy.sandbox,
         )
 
     def _told(self, **more: Any) -> Brief:

@@ -14,9 +14,7 @@ from activities.sandbox.folders import About
 from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
 from activities.sandbox.mounts import Mount
 from activities.sandbox.refusals import BROKEN, INSTALL, MISSING, Refused
-from workflows.domain.egress import parse
 from workflows.ports.sandbox import (
-    BadSpec,
     Capabilities,
     Command,
     ExitReason,
@@ -27,6 +25,7 @@ from workflows.ports.sandbox import (
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
+    require_supported,
 )
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.025
@@ -69,7 +68,7 @@ class BubblewrapSandbox(Sandbox):
         )
 
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
-        _require_rules(spec.egress)
+        require_supported(spec, self.capabilities)
         if spec.image:
             raise PolicyUnsupported(f"The local sandbox has no images and cannot use {spec.image!r}.")
         if not self._proven:
@@ -166,15 +165,6 @@ class BubblewrapSandbox(Sandbox):
         """Finish what workers that died had begun to remove."""
         for remains in folders.taken_away(self._root):
             self._bury(remains)
-
-
-def _require_rules(egress: tuple[str, ...]) -> None:
-    """Raises BadSpec for what is no rule."""
-    try:
-        for rule in egress:
-            parse(rule)
-    except ValueError as error:
-        raise BadSpec(f"The network allowlist cannot be read: {error}") from error
 
 
 def _bwrap() -> str:

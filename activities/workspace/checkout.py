@@ -40,7 +40,7 @@ class SandboxCheckout(Checkout):
 
     async def run(self, job: str, command: str, timeout_seconds: float) -> Ran:
         argv = ("sh", "-c", _SHELL, "sh", command)
-        seconds = min(timeout_seconds, self._order.limits.seconds)
+        seconds = min(timeout_seconds, self._order.sandbox.seconds)
         view = await self.job(f"run:{job}", Command(argv=argv, timeout_seconds=seconds))
         assert view.reason is not None, "the job has ended"  # noqa: S101
         return Ran(reason=view.reason, code=view.code, output=readable(view.out, view.truncated))

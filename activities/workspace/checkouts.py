@@ -7,6 +7,7 @@ from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, put_base, succeeded
 from activities.workspace.text import readable
+from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import BadSpec, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
@@ -74,6 +75,15 @@ def sandbox_key(key: str) -> str:
 
 
 def _spec(order: WorkspaceOrder) -> SandboxSpec:
-    limits = order.limits.model_copy(update={"seconds": _LONGEST_COMMAND})
-    labels = {"owner": "pawl", "repository": order.repository.name}
-    return SandboxSpec(key=sandbox_key(order.key), limits=limits, labels=labels)
+    asked = order.sandbox
+    limits = {name: getattr(asked, name) for name in SandboxLimits.model_fields} | {"seconds": _LONGEST_COMMAND}
+    return SandboxSpec(
+        key=sandbox_key(order.key),
+        limits=SandboxLimits(**limits),
+        labels={"owner": "pawl", "repository": order.repository.name},
+        image=asked.image,
+        egress=asked.network,
+        lifetime_seconds=asked.lifetime_seconds,
+        idle_seconds=asked.idle_seconds,
+        require_hard_limits=asked.require_hard_limits,
+    )

@@ -35,8 +35,8 @@ class SandboxWorkspace(Workspace):
     async def run_checks(self, request: RunChecks) -> CheckReport:
         key = f"{request.key}.checks"
         longest = max((check.timeout_seconds for check in request.checks), default=1)
-        limits = request.workspace.limits.model_copy(update={"seconds": longest})  # each check brings its own
-        order = request.workspace.model_copy(update={"key": key, "limits": limits})
+        policy = request.workspace.sandbox.model_copy(update={"seconds": longest})  # each check brings its own
+        order = request.workspace.model_copy(update={"key": key, "sandbox": policy})
         with told():
             try:
                 results = await self._results(order, request.checks)
@@ -58,7 +58,7 @@ class SandboxWorkspace(Workspace):
             try:
                 checkout = await self._checkouts.open(order)
                 return [
-                    _result(check, await checkout.run(f"check-{n}", check.run, check.timeout_seconds), order.limits)
+                    _result(check, await checkout.run(f"check-{n}", check.run, check.timeout_seconds), order.sandbox)
                     for n, check in enumerate(checks, start=1)
                 ]
             except Gone:

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
+from workflows.domain.egress import parse
 from workflows.domain.model import Record
 
 
@@ -15,8 +16,56 @@ class SandboxLimits(Record):
     memory_mb: int = Field(default=2_048, ge=64)
     processes: int = Field(default=512, ge=8)
     disk_mb: int = Field(default=2_048, ge=16)
+    cpus: float | None = Field(default=None, gt=0, le=64)
+    """Processors of CPU time; None: a fair share of what is there."""
     seconds: int = Field(default=600, ge=1, le=7_200)
     """Wall time of one command, unless the call asks for less."""
+
+
+class Prepare(Record):
+    """What is installed before an agent comes: once for each state of the lock files, with a network of its own."""
+
+    run: tuple[str, ...] = ()
+    """Shell lines, run at the root of the checkout of the base commit."""
+    network: tuple[str, ...] = ()
+    """The allowlist while they run: package indexes."""
+    seconds: int = Field(default=1_800, ge=1, le=7_200)
+    """Wall time of each line."""
+    lock_files: tuple[str, ...] = ()
+    """Globs of further files that ask for a new preparation when they change."""
+
+    @field_validator("network")
+    @classmethod
+    def _holds_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        return _readable(rules)
+
+
+class SandboxPolicy(SandboxLimits):
+    """What a repository asks of the sandboxes its work runs in."""
+
+    image: str = ""
+    """A provider's image by name; empty: its default."""
+    network: tuple[str, ...] = ()
+    """The allowlist of agents and checks, rules as `workflows.domain.egress` reads them; empty: nothing."""
+    lifetime_seconds: int = Field(default=86_400, ge=300, le=86_400)
+    """How old a sandbox gets at most."""
+    idle_seconds: int = Field(default=3_600, ge=60, le=86_400)
+    """How long a sandbox lives without being asked for anything."""
+    require_hard_limits: bool = False
+    """Refuse sandboxes whose memory, processes and CPU the kernel does not cap."""
+    prepare: Prepare = Prepare()
+
+    @field_validator("network")
+    @classmethod
+    def _holds_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        return _readable(rules)
+
+
+def _readable(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises ValueError, in words, for what is no rule of an allowlist."""
+    for rule in rules:
+        parse(rule)
+    return rules
 
 
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"
@@ -39,7 +88,7 @@ class Policy(Record):
     checks: tuple[Check, ...] = ()
     budget: Budget = Budget()
     models: Models = Models()
-    sandbox: SandboxLimits = SandboxLimits()
+    sandbox: SandboxPolicy = SandboxPolicy()
     branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""

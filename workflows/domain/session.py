@@ -10,7 +10,7 @@ from workflows.domain.budget import Spend
 from workflows.domain.change import Check, Repository
 from workflows.domain.model import Record
 from workflows.domain.plan import Plan, PlanDraft, Risk
-from workflows.domain.policy import SandboxLimits
+from workflows.domain.policy import SandboxPolicy
 from workflows.domain.review import Review
 from workflows.domain.ticket import TicketRef
 
@@ -66,7 +66,7 @@ class WorkspaceOrder(Record):
     state: str | None = None
     """Journal reference of a workspace state: a git bundle of one commit, `refs/pawl/state`, whose parent is
     `repository.base_sha` and whose tree is the workspace. None: the base itself."""
-    limits: SandboxLimits = SandboxLimits()
+    sandbox: SandboxPolicy = SandboxPolicy()
 
 
 class Brief(Record):

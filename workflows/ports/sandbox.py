@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from workflows.domain.egress import parse
 from workflows.domain.model import Record
 from workflows.domain.policy import SandboxLimits
 
@@ -26,6 +27,10 @@ class Capabilities(Record):
     snapshot: bool
     hard_limits: bool
     """Whether memory, processes and CPU are capped by the kernel for the whole tree."""
+    images: bool = False
+    """Whether `spec.image` may name something that is no snapshot of ours."""
+    cost: bool = False
+    """Whether `list` says what a sandbox has cost."""
     tier: str
     """The protection in force, in words: `bubblewrap, spare uid, cgroup`."""
 
@@ -39,6 +44,10 @@ class SandboxSpec(Record):
     """A snapshot reference or an image name; empty: the provider's default."""
     egress: tuple[str, ...] = ()
     """The allowlist of what the sandbox may reach, rules as `workflows.domain.egress` reads them; empty: nothing."""
+    lifetime_seconds: int = 86_400
+    idle_seconds: int = 3_600
+    """Without being asked for anything, and without a running job."""
+    require_hard_limits: bool = False
 
 
 class SandboxRef(Record):
@@ -120,6 +129,26 @@ class BadSpec(SandboxError):
 
 class PolicyUnsupported(SandboxError):
     """The provider cannot enforce what was asked. Never weakened silently."""
+
+
+def require_supported(spec: SandboxSpec, capabilities: Capabilities) -> None:
+    """For every provider's `ensure`. Raises BadSpec for an allowlist that cannot be read, PolicyUnsupported for what
+    this provider cannot enforce."""
+    try:
+        rules = [parse(rule) for rule in spec.egress]
+    except ValueError as error:
+        raise BadSpec(f"The network allowlist cannot be read: {error}") from error
+    by_name = [rule.text for rule in rules if rule.block is None]
+    if rules and capabilities.network is Network.NONE:
+        raise PolicyUnsupported(f"{capabilities.tier} gives no network, and the allowlist names {rules[0].text}.")
+    if by_name and capabilities.network is Network.CIDR:
+        raise PolicyUnsupported(f"{capabilities.tier} cannot allow hosts by name, and the allowlist has {by_name[0]}.")
+    if not capabilities.hard_limits and (spec.require_hard_limits or spec.limits.cpus is not None):
+        asked = "require_hard_limits" if spec.require_hard_limits else f"cpus: {spec.limits.cpus:g}"
+        raise PolicyUnsupported(
+            f"{capabilities.tier} cannot cap memory, processes and CPU for certain, and the repository asks for "
+            f"`{asked}` (pawl.sandbox of WORKFLOW.md)."
+        )
 
 
 class Sandbox(ABC):

@@ -17,7 +17,7 @@ from tests.activities.agent.bench import following, journal_in, text, use
 from tests.fakes.gateway import Gateway, running_gateway
 from tests.repos import make_repository
 from workflows.domain.change import Check, Repository
-from workflows.domain.policy import SandboxLimits
+from workflows.domain.policy import SandboxPolicy
 from workflows.domain.session import (
     Brief,
     CloseSession,
@@ -61,7 +61,7 @@ class Session:
         self.agent = agent
         self.gateway = gateway
         self.workspace = WorkspaceOrder(
-            key="t1.work", repository=repository, limits=SandboxLimits(memory_mb=512, seconds=20)
+            key="t1.work", repository=repository, sandbox=SandboxPolicy(memory_mb=512, seconds=20)
         )
 
     async def begin(self, script: bytes) -> TakeTurn:

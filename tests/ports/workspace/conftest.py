@@ -14,7 +14,7 @@ from infra.journal import JournalStore
 from tests.ports.workspace.helpers import FILES
 from tests.repos import make_repository
 from workflows.domain.change import Repository
-from workflows.domain.policy import SandboxLimits
+from workflows.domain.policy import SandboxPolicy
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import Sandbox
@@ -59,4 +59,4 @@ def workspace(sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -
 
 @pytest.fixture
 def order(repository: Repository) -> WorkspaceOrder:
-    return WorkspaceOrder(key="t1.builder1", repository=repository, limits=SandboxLimits(memory_mb=512, seconds=20))
+    return WorkspaceOrder(key="t1.builder1", repository=repository, sandbox=SandboxPolicy(memory_mb=512, seconds=20))

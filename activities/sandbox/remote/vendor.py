@@ -1,0 +1,65 @@
+"""What a vendor of containers or microVMs must offer. RemoteSandbox makes the nine methods of the port of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from workflows.domain.model import Record
+from workflows.ports.sandbox import Capabilities, SandboxInfo, SandboxSpec
+
+
+class Said(Record):
+    """What one of our own short commands answered."""
+
+    code: int
+    out: str
+    """Standard output: ASCII, at most a few megabytes."""
+    err: str = ""
+    """Standard error where the vendor keeps it apart."""
+
+
+class Vendor(ABC):
+    """A vendor's calls, one method each: an adapter translates and nothing more.
+
+    `instance` is the vendor's own name of one sandbox, never used again. Every method raises the port's errors: Gone
+    when there is no such sandbox (any more), Denied for a key the vendor refuses, Capacity when it is full, Transient
+    for what may work in a moment. Vendors' own retries are off.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities: ...
+
+    @abstractmethod
+    async def make(self, spec: SandboxSpec) -> str:
+        """The living sandbox of `spec.key`, made where there is none; of two makers at once one wins and both
+        get its sandbox. It runs until it is removed, is older than `lifetime_seconds` or idle for `idle_seconds`; its
+        limits, labels and network are those of the spec. RemoteSandbox has checked the spec against `capabilities`."""
+
+    @abstractmethod
+    async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
+        """Run a short command as the sandbox's most powerful user and wait for its end. Words and output are ASCII.
+        Safe
+        to cancel: the command may go on, and ends by itself."""
+
+    @abstractmethod
+    async def put(self, instance: str, path: str, data: bytes) -> None:
+        """Write a file in one of our own folders, which exists."""
+
+    @abstractmethod
+    async def get(self, instance: str, path: str, max_bytes: int) -> bytes:
+        """Read a file of one of our own folders, of at most so many bytes. Raises FileNotFoundError."""
+
+    @abstractmethod
+    async def snapshot(self, instance: str) -> str:
+        """Keep the file system as it is: a reference for `spec.image`. Raises PolicyUnsupported where there is none."""
+
+    @abstractmethod
+    async def remove(self, key: str) -> None:
+        """Kill everything in the key's sandbox and remove it; what does not exist is fine."""
+
+    @abstractmethod
+    async def list(self, labels: Mapping[str, str]) -> list[SandboxInfo]:
+        """The living sandboxes that carry all these labels, only those of this installation of Pawl."""
