@@ -37,6 +37,7 @@ from workflows.ports.workspace import (
     Ran,
     RunChecks,
     Workspace,
+    WorkspaceReady,
 )
 
 BASE = files()
@@ -92,8 +93,9 @@ class PlainWorkspace(Workspace):
     checkouts: PlainCheckouts
 
     @activity.defn
-    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+    async def prepare_workspace(self, request: PrepareWorkspace) -> WorkspaceReady:
         await self.checkouts.open(request.workspace)
+        return WorkspaceReady(tier="plain folders", environment="plain")
 
     @activity.defn
     async def run_checks(self, request: RunChecks) -> CheckReport:

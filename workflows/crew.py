@@ -47,6 +47,7 @@ class TicketCrew(TicketSteps):
         super().__init__(order)
         self._budget = Budget()
         self._models = Models()
+        self._tier = ""
         self._raised = False
         self._passed_on: list[Decision] = []
         """What the running session was told since it began."""
@@ -121,6 +122,7 @@ class TicketCrew(TicketSteps):
             brief=brief,
             workspace=workspace,
             limits=self._limits(),
+            tier=self._tier,
             after=after.last_turn if after else None,
         )
 

@@ -156,6 +156,7 @@ class Session:
             f"**{role.capitalize()} {part}** on {self._order.brief.identifier}: {self._order.brief.title}",
             f"Turn {self._seq} of at most {self._order.limits.turns} since {started:%H:%M:%S} UTC, "
             f"{counted(self._track.spend.tokens, 'token')} so far.",
+            *([f"Its commands run under: {self._order.tier}."] if self._order.tier else []),
             f"Read the whole conversation with `pawl events {self._order.session}`.",
         ]
         return "\n\n".join(lines)

@@ -16,7 +16,7 @@ from workflows.domain.review import Review
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.words import counted, pull_request_body, summary
+from workflows.domain.words import counted, pull_request_body, sandbox_words, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
     ClosePullRequest,
@@ -124,13 +124,18 @@ class Ticket(TicketWork):
                 f"WORKFLOW.md, key pawl.branch_prefix: git cannot have a branch {branch} beside the base branch "
                 f"{repository.base_branch}. Choose another prefix, commit it to the base branch, then resume."
             )
-        self._ground = Ground(ticket=card, repository=repository, policy=policy, brief=brief, branch=branch)
+        self._ground = Ground(card, repository, policy, context.environment, brief, branch)
         self._show(branch=branch)
         self._take_budget(policy)
         await self._taken(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
         self._account_is_open = True
         ready = PrepareWorkspace(workspace=self._files())
-        await self._taken(Workspace.prepare_workspace, ready, Workspace.step("Prepare the sandbox"))
+        step = Workspace.step("Prepare the sandbox")
+        if there := await self._taken(
+            Workspace.prepare_workspace, ready, step
+        ):  # a ticket in flight may have no answer
+            self._tier = there.tier
+            self.tell(sandbox_words(there.tier, there.environment, there.seconds, there.notes))
 
     # Plan
 

@@ -7,6 +7,7 @@ from workflows import names
 from workflows.crew import TicketCrew
 from workflows.desk import Ended
 from workflows.domain.change import Change, CheckReport, Repository
+from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOrder
 from workflows.domain.policy import Policy
 from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
@@ -24,6 +25,7 @@ class Ground:
     ticket: Ticket
     repository: Repository
     policy: Policy
+    environment: Environment
     brief: Brief
     branch: str
 
@@ -51,6 +53,7 @@ class TicketWork(TicketCrew):
             repository=self._on.repository,
             state=self._state,
             sandbox=self._on.policy.sandbox,
+            environment=self._on.environment,
         )
 
     def _told(self, **more: Any) -> Brief:

@@ -1,9 +1,12 @@
 """Policy and guide from the repository itself, at the base commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from temporalio import activity
 
+from activities.context.environment import find_environment
 from activities.context.recognised import Files, recognise, wanted
 from activities.context.workflow_file import NAME, BadWorkflowFile, WorkflowFile, read_workflow_file
 from activities.errors import stop
@@ -43,10 +46,13 @@ class RepositoryContext(Context):
     async def gather_context(self, request: GatherContext) -> GatheredContext:
         with told():
             file = await self._workflow_file(request.repository)
-            policy = await self._with_checks(file.policy, request.repository)
+            blobs = await self.clones.blobs(request.repository, request.repository.base_sha)
+            policy = await self._with_checks(file.policy, request.repository, list(blobs))
+            environment = await find_environment(policy.sandbox, blobs, partial(self._text, request.repository))
             guide = guide_text(file.prompt, *await self._agents_file(request.repository))
         return GatheredContext(
             policy=policy,
+            environment=environment,
             ticket_text=await self.journal.keep_text(ticket_text(request.ticket)),
             guide=await self.journal.keep_text(guide) if guide else "",
         )
@@ -64,10 +70,9 @@ class RepositoryContext(Context):
         source = f"{NAME} at {repository.base_sha[:12]}"
         return file._replace(policy=file.policy.model_copy(update={"source": source}))
 
-    async def _with_checks(self, policy: Policy, repository: Repository) -> Policy:
+    async def _with_checks(self, policy: Policy, repository: Repository, paths: Sequence[str]) -> Policy:
         if policy.checks:
             return policy
-        paths = await self.clones.paths(repository, repository.base_sha)
         texts = {path: await self._text(repository, path) for path in wanted(paths)}
         checks = recognise(Files(paths, texts))
         if not checks:

@@ -101,11 +101,12 @@ class TrustedClones:
                 return None
         return None
 
-    async def paths(self, repository: Repository, sha: str) -> list[str]:
-        """The paths of all files at a commit."""
+    async def blobs(self, repository: Repository, sha: str) -> dict[str, str]:
+        """The paths of all files at a commit, each with the id of its content."""
         await self._have(repository, sha)
-        listed = await self.git.run("ls-tree", "-r", "-z", "--name-only", sha, repository=self.path(repository.name))
-        return [path.decode(errors="replace") for path in listed.out.split(b"\0") if path]
+        listed = await self.git.run("ls-tree", "-r", "-z", sha, repository=self.path(repository.name))
+        rows = [row.decode(errors="replace").partition("\t") for row in listed.out.split(b"\0") if row]
+        return {path: about.split(" ")[2] for about, _, path in rows}
 
     async def diff(self, repository: Repository, head: str, max_bytes: int = 4 * 1024 * 1024) -> bytes:
         """The unified diff from base to head, for reading. One that is longer ends with a line that says so."""

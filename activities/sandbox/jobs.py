@@ -56,7 +56,8 @@ def view(folder: Path, out_at: int, err_at: int) -> JobView:
     if ended is None:
         return state
     reason, code, truncated = ended
-    return state.model_copy(update={"reason": reason, "code": code, "truncated": truncated})
+    egress = _from(folder / "egress", 0).decode(errors="replace")
+    return state.model_copy(update={"reason": reason, "code": code, "truncated": truncated, "egress": egress})
 
 
 def has_ended(folder: Path) -> bool:

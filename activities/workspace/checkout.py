@@ -7,7 +7,7 @@ from activities.git import BadState, TrustedClones
 from activities.workspace import places
 from activities.workspace.text import readable
 from workflows.domain.session import WorkspaceOrder
-from workflows.ports.journal import Journal
+from workflows.ports.journal import Entry, EntryKind, Journal
 from workflows.ports.sandbox import (
     BadSpec,
     Command,
@@ -24,7 +24,6 @@ from workflows.ports.workspace import Checkout, Ran
 _WATCH_SECONDS = 30.0
 _GIT_SECONDS = 900.0
 _MOST_STATE_BYTES = 128 * 1024 * 1024
-_SHELL = f'exec 2>&1; mkdir -p {places.ROOT}; cd {places.ROOT} || exit 126; exec sh -c "$1"'
 
 
 class SandboxCheckout(Checkout):
@@ -39,9 +38,10 @@ class SandboxCheckout(Checkout):
         self._known_state = order.state or ""
 
     async def run(self, job: str, command: str, timeout_seconds: float) -> Ran:
-        argv = ("sh", "-c", _SHELL, "sh", command)
+        environment = self._order.environment
+        argv = (*places.SHELL, "sh", command, *environment.wrapper)
         seconds = min(timeout_seconds, self._order.sandbox.seconds)
-        view = await self.job(f"run:{job}", Command(argv=argv, timeout_seconds=seconds))
+        view = await self.job(f"run:{job}", Command(argv=argv, env=environment.variables, timeout_seconds=seconds))
         assert view.reason is not None, "the job has ended"  # noqa: S101
         return Ran(reason=view.reason, code=view.code, output=readable(view.out, view.truncated))
 
@@ -104,7 +104,19 @@ class SandboxCheckout(Checkout):
         if view.reason is ExitReason.GONE:
             await self._sandbox.destroy(self._ref.key)
             raise Gone(f"The sandbox {self._ref.key} died during {job}.")
+        if view.egress:
+            await self._keep_egress(job, view.egress)
         return view.model_copy(update={"out": out, "err": err})
+
+    async def _keep_egress(self, job: str, decisions: str) -> None:
+        key, body = f"egress-{job}@{self.instance}", await self._journal.keep_text(decisions)
+        await self._journal.put(
+            Entry(session=f"workspace:{self._order.key}", seq=0, kind=EntryKind.EGRESS, key=key, body=body)
+        )
+
+    async def snapshot(self) -> str:
+        """The provider's reference of the sandbox's file system as it is."""
+        return await self._sandbox.snapshot(self._ref)
 
 
 def git_job(script: str, *arguments: str) -> Command:

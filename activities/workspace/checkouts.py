@@ -6,6 +6,7 @@ import re
 from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, put_base, succeeded
+from activities.workspace.prepared import Image, PreparedImages
 from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
@@ -20,21 +21,38 @@ _LONGEST_COMMAND = 7_200
 
 
 class SandboxCheckouts(Checkouts):
-    """Checkouts in the sandboxes of any provider."""
+    """Checkouts in the sandboxes of any provider, which start from the repository's prepared image where it has one."""
 
     def __init__(self, sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> None:
         self._sandbox, self._clones, self._journal = sandbox, clones, journal
+        self._images = PreparedImages(sandbox, journal, self._open_bare)
 
     async def open(self, order: WorkspaceOrder) -> Checkout:
         """A checkout is ready when the sandbox's set-up job has succeeded: the provider keeps that, out of the
         agent's reach. Whatever a crash left of the set-up is found by its job id, or made again from scratch; so is a
         checkout of another base, where the ticket was reset to before its repository was opened."""
+        return await self._open(order, await self._images.image(order))
+
+    async def image(self, order: WorkspaceOrder) -> Image | None:
+        """What its sandbox starts from, made when there is none."""
+        return await self._images.image(order)
+
+    async def _open_bare(self, order: WorkspaceOrder) -> SandboxCheckout:
+        return await self._open(order, None)
+
+    async def _open(self, order: WorkspaceOrder, image: Image | None) -> SandboxCheckout:
         said = ""
         for _ in range(_ATTEMPTS):
-            ref = await self._sandbox.ensure(_spec(order))
+            try:
+                ref = await self._sandbox.ensure(self._spec(order, image))
+            except Gone as error:
+                if image is None:
+                    raise
+                said, image = str(error), await self._images.image(order, lost=image.reference)
+                continue
             checkout = SandboxCheckout(self._sandbox, ref, order, self._clones, self._journal)
             try:
-                said = await self._set_up(checkout, ref, order)
+                said = await self._set_up(checkout, ref, order, image)
             except Gone as error:
                 said = str(error)
             if not said:
@@ -42,11 +60,14 @@ class SandboxCheckouts(Checkouts):
             await self._sandbox.destroy(ref.key)
         raise Transient(f"The checkout in {order.key} could not be set up: {said}")
 
-    async def _set_up(self, checkout: SandboxCheckout, ref: SandboxRef, order: WorkspaceOrder) -> str:
+    async def _set_up(
+        self, checkout: SandboxCheckout, ref: SandboxRef, order: WorkspaceOrder, image: Image | None
+    ) -> str:
         """Set the checkout up unless that was done. What went wrong, or nothing."""
         job = f"{_SET_UP}:{order.repository.base_sha[:12]}"
         if not await self._was_started(ref, job):
-            await put_base(self._sandbox, ref, order, self._clones)
+            if image is None or image.base_sha != order.repository.base_sha:
+                await put_base(self._sandbox, ref, order, self._clones)
             if order.state:
                 await self._sandbox.write(ref, places.STATE_BUNDLE, await self._state(order.state))
         repository = order.repository
@@ -66,24 +87,24 @@ class SandboxCheckouts(Checkouts):
             return False
         return True
 
+    def _spec(self, order: WorkspaceOrder, image: Image | None) -> SandboxSpec:
+        asked, able = order.sandbox, self._sandbox.capabilities
+        limits = {name: getattr(asked, name) for name in SandboxLimits.model_fields} | {"seconds": _LONGEST_COMMAND}
+        wished = order.environment.image if able.images else ""
+        return SandboxSpec(
+            key=sandbox_key(order.key),
+            limits=SandboxLimits(**limits),
+            labels={"owner": "pawl", "repository": order.repository.name},
+            image=image.reference if image else asked.image or wished,
+            egress=asked.network,
+            lifetime_seconds=asked.lifetime_seconds,
+            idle_seconds=asked.idle_seconds,
+            require_hard_limits=asked.require_hard_limits,
+        )
+
 
 def sandbox_key(key: str) -> str:
     """A sandbox key for any text: the text itself where it can be one, else a readable part and a digest."""
     if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}", key):
         return key
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', key)[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-
-
-def _spec(order: WorkspaceOrder) -> SandboxSpec:
-    asked = order.sandbox
-    limits = {name: getattr(asked, name) for name in SandboxLimits.model_fields} | {"seconds": _LONGEST_COMMAND}
-    return SandboxSpec(
-        key=sandbox_key(order.key),
-        limits=SandboxLimits(**limits),
-        labels={"owner": "pawl", "repository": order.repository.name},
-        image=asked.image,
-        egress=asked.network,
-        lifetime_seconds=asked.lifetime_seconds,
-        idle_seconds=asked.idle_seconds,
-        require_hard_limits=asked.require_hard_limits,
-    )

@@ -3,9 +3,21 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from activities.errors import from_sandbox
+from activities.errors import from_sandbox, stop
 from activities.git.failures import told as told_of_git
+from workflows.domain.failures import Failure
 from workflows.ports.sandbox import SandboxError
+
+
+class NotPrepared(SandboxError):
+    """A command that installs what the repository needs failed. Final until the repository or the index changes."""
+
+    def __init__(self, line: str, how: str, output: str) -> None:
+        super().__init__(
+            f"The environment cannot be prepared: `{line}` {how}. It said:\n{output.strip()[-2_000:]}\n"
+            "Mend the command or its allowlist (pawl.sandbox.prepare of WORKFLOW.md), or choose another "
+            "pawl.sandbox.environment; commit it to the base branch, then resume."
+        )
 
 
 @contextmanager
@@ -14,5 +26,7 @@ def told() -> Generator[None]:
     with told_of_git():
         try:
             yield
+        except NotPrepared as error:
+            raise stop(Failure.NOT_PREPARED, str(error)) from error
         except SandboxError as error:
             raise from_sandbox(error) from error

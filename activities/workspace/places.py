@@ -7,11 +7,18 @@ files are never lost with it. Nothing here runs git on the host.
 """
 
 ROOT = "/work/repo"
+SHELL = ("sh", "-c", f'exec 2>&1; mkdir -p {ROOT}; cd {ROOT} || exit 126; line=$1; shift; exec "$@" sh -c "$line"')
+"""Runs a shell line at the root of the checkout: after `sh`, the line and the words in front of it."""
 _PAWL = "/work/.pawl"
 BASE_BUNDLE = f"{_PAWL}/base.bundle"
 STATE_BUNDLE = f"{_PAWL}/state.bundle"
 OUT = f"{_PAWL}/out"
 EXCLUDE = f"{_PAWL}/exclude"
+_PREPARED = f"{_PAWL}/prepared"
+"""What the preparation has left in the checkout, as patterns for git."""
+_SET_UP_DONE = f"{_PAWL}/set-up"
+USED = 75
+"""How SET_UP exits in a sandbox that holds another checkout, EX_TEMPFAIL of sysexits(3): make a new one."""
 EXCLUDED = """\
 __pycache__/
 *.pyc
@@ -53,7 +60,7 @@ MEASURE = f"""
 set -eu
 rm -rf "$GIT_DIR"
 git init -q
-cp {EXCLUDE} "$GIT_DIR/info/exclude"
+cat {EXCLUDE} {_PREPARED} >"$GIT_DIR/info/exclude" 2>/dev/null || true
 git bundle unbundle {BASE_BUNDLE} >/dev/null
 git update-ref refs/pawl/base "$1"
 git read-tree "$1"
@@ -62,20 +69,28 @@ git read-tree "$1"
 again. Argument: base commit."""
 
 SET_UP = f"""
-rm -rf {ROOT}
-{MEASURE}
+set -eu
+[ ! -e {_SET_UP_DONE} ] || exit {USED}
+if [ -e {BASE_BUNDLE} ]; then
+    mv "$GIT_DIR/index" "$GIT_DIR.index" 2>/dev/null || true
+    {{
+        {MEASURE}
+    }}
+    rm "$GIT_DIR/index"
+    mv "$GIT_DIR.index" "$GIT_DIR/index" 2>/dev/null || true
+fi
 tree=$1
 if [ -e {STATE_BUNDLE} ]; then
     tree=$(git bundle unbundle {STATE_BUNDLE} | cut -d ' ' -f 1)
 fi
-mkdir {ROOT}
-rm "$GIT_DIR/index"
-git read-tree --reset -u "$tree"
+mkdir -p {ROOT}
+rm -rf {ROOT}/.git
+git -c core.checkStat=minimal -c core.trustctime=false read-tree --reset -u "$tree"
 
 theirs() {{ env -u GIT_WORK_TREE GIT_DIR={ROOT}/.git git "$@"; }}
 theirs init -q {ROOT}
 cp -al "$GIT_DIR/objects/." {ROOT}/.git/objects/
-cp {EXCLUDE} {ROOT}/.git/info/exclude
+cp "$GIT_DIR/info/exclude" {ROOT}/.git/info/exclude
 theirs config user.name "Pawl"
 theirs config user.email "pawl@localhost"
 theirs update-ref "refs/heads/$2" "$1"
@@ -83,9 +98,22 @@ theirs symbolic-ref HEAD "refs/heads/$2"
 cp "$GIT_DIR/index" {ROOT}/.git/index
 theirs read-tree -m "$1"
 rm -f {BASE_BUNDLE} {STATE_BUNDLE}
+touch {_SET_UP_DONE}
 """
 """Make the checkout: files of the state (else the base), HEAD and index at the base, so that the work shows as a diff.
-Arguments: base commit, base branch."""
+In a prepared image the files of its own base are there, and the index that knows them; copying has changed nothing
+of them but what `minimal` does not look at. What git ignores stays. Arguments: base commit, base branch."""
+
+SETTLE = f"""
+set -eu
+cd {ROOT}
+git read-tree --reset -u "$1"
+git ls-files --others --exclude-standard --directory --no-empty-directory | grep -v '^"' |
+    sed 's/[][*?\\!#]/\\\\&/g; s|^|/|' >{_PREPARED} || true
+cat {_PREPARED} >>"$GIT_DIR/info/exclude"
+rm -f {_SET_UP_DONE}
+"""
+"""End a preparation: files of the base are as they were, what was added is no change. Argument: base commit."""
 
 KEEP = f"""
 set -eu

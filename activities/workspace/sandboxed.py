@@ -1,11 +1,12 @@
 """The workspace port over sandboxes: preparing, checking and destroying checkouts."""
 
 import asyncio
+import time
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.workspace.checkouts import sandbox_key
+from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.errors import told
 from workflows.domain.change import Check, CheckReport, CheckResult
 from workflows.domain.fingerprint import fingerprint
@@ -13,7 +14,7 @@ from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import ExitReason, Gone, Sandbox
-from workflows.ports.workspace import Checkouts, DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace
+from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace, WorkspaceReady
 
 _EXCERPT = 1_000
 _ATTEMPTS = 3
@@ -23,13 +24,25 @@ _RESULTS = TypeAdapter(tuple[CheckResult, ...])
 class SandboxWorkspace(Workspace):
     """Checks run in a sandbox of their own that no agent has touched, and that is gone when they end."""
 
-    def __init__(self, sandbox: Sandbox, checkouts: Checkouts, journal: Journal) -> None:
+    def __init__(self, sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -> None:
         self._sandbox, self._checkouts, self._journal = sandbox, checkouts, journal
 
     @activity.defn
-    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+    async def prepare_workspace(self, request: PrepareWorkspace) -> WorkspaceReady:
+        began = time.monotonic()
+        order, able = request.workspace, self._sandbox.capabilities
         with told():
-            await self._checkouts.open(request.workspace)
+            image = await self._checkouts.image(order)
+            await self._checkouts.open(order)
+        environment = order.environment
+        unused = f"The image {environment.image} is not used: {able.tier} has none."
+        return WorkspaceReady(
+            tier=able.tier,
+            environment=environment.words,
+            notes=environment.notes if able.images or not environment.image else (*environment.notes, unused),
+            seconds=round(time.monotonic() - began, 1),
+            prepared_seconds=image.seconds if image else 0,
+        )
 
     @activity.defn
     async def run_checks(self, request: RunChecks) -> CheckReport:

@@ -12,6 +12,7 @@ from activities.journal.sql import SqlJournal
 from infra.journal import JournalStore
 from tests.repos import commit, make_repository
 from workflows.domain.change import Repository
+from workflows.domain.environment import EnvironmentKind
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Ticket, TicketRef
 from workflows.ports.context import GatherContext, GatheredContext
@@ -133,3 +134,45 @@ async def test_a_template_is_explained(rig: Rig) -> None:
     guide = await rig.guide({"WORKFLOW.md": CHECKED + "Work on {{ issue.title }}."})
     assert "the ticket is meant" in guide
     assert "Work on {{ issue.title }}." in guide
+
+
+PREPARED = CHECKED.replace("checks:", "sandbox: {prepare: {run: [make deps], network: [pypi.org]}}\n  checks:")
+
+
+async def test_the_environment_of_the_base_commit(rig: Rig) -> None:
+    gathered = await rig.gather({"WORKFLOW.md": PREPARED, "requirements.txt": "six\n", "flake.nix": "{ }\n"})
+    found = gathered.environment
+    assert (found.kind, found.prepare, found.network) == (EnvironmentKind.PLAIN, ("make deps",), ("pypi.org",))
+    assert found.digest
+
+
+async def test_a_devcontainer_is_read(rig: Rig) -> None:
+    container = '{"image": "python:3.13", "postCreateCommand": "make deps", /* ours */}'
+    gathered = await rig.gather({"WORKFLOW.md": CHECKED, ".devcontainer/devcontainer.json": container})
+    assert (gathered.environment.words, gathered.environment.prepare) == (
+        "devcontainer (image python:3.13)",
+        ("make deps",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "files", "cause"),
+    [
+        ("environment: nix", {}, "there is no flake.nix"),
+        ("environment: devcontainer", {}, r"there is no \.devcontainer/devcontainer\.json"),
+        ("environment: auto", {".devcontainer.json": '{"privileged": true}'}, "privileged: it opens the host"),
+    ],
+)
+async def test_an_environment_that_cannot_be_had_stops_the_ticket(
+    rig: Rig, setting: str, files: dict[str, str], cause: str
+) -> None:
+    policy = CHECKED.replace("checks:", f"sandbox: {{{setting}}}\n  checks:")
+    with pytest.raises(ApplicationError, match=rf"{cause}.*environment: plain.*then resume") as caught:
+        await rig.gather({"WORKFLOW.md": policy, **files})
+    assert caught.value.type == Failure.BAD_POLICY
+
+
+async def test_an_allowlist_that_cannot_be_read_is_named_by_its_line(rig: Rig) -> None:
+    policy = CHECKED.replace("checks:", "sandbox:\n    network: ['*.com']\n  checks:")
+    with pytest.raises(ApplicationError, match=r"line 4, key pawl\.sandbox\.network.*everything below"):
+        await rig.gather({"WORKFLOW.md": policy})

@@ -44,7 +44,7 @@ from workflows.ports.forge import (
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
 from workflows.ports.notify import Note, Notify
 from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark, Tracker
-from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace
+from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace, WorkspaceReady
 
 PLAN = PlanDraft(summary="Mend it", steps=("look", "mend"), acceptance=("it works",))
 CLEAN = Review(summary="Good.")
@@ -220,8 +220,9 @@ class _Model(_Adapter, Model):
 
 class _Workspace(_Adapter, Workspace):
     @activity.defn
-    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
+    async def prepare_workspace(self, request: PrepareWorkspace) -> WorkspaceReady:
         await self.world.heard(request)
+        return WorkspaceReady(tier="a world of tests", environment="plain")
 
     @activity.defn
     async def run_checks(self, request: RunChecks) -> CheckReport:

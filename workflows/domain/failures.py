@@ -22,6 +22,8 @@ class Failure(StrEnum):
     RUN_REVOKED = "RunRevoked"
     SANDBOX_REFUSED = "SandboxRefused"
     """The sandbox cannot protect the host here; it never runs unprotected instead."""
+    NOT_PREPARED = "NotPrepared"
+    """A command that installs what the repository needs failed."""
     WORKSPACE_BROKEN = "WorkspaceBroken"
     BRANCH_MOVED = "BranchMoved"
     """The branch or its base is not where we left it: a person pushed."""

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
-from workflows.domain.egress import parse
+from workflows.domain.environment import EnvironmentKind, Prepare, readable
 from workflows.domain.model import Record
 
 
@@ -22,29 +22,12 @@ class SandboxLimits(Record):
     """Wall time of one command, unless the call asks for less."""
 
 
-class Prepare(Record):
-    """What is installed before an agent comes: once for each state of the lock files, with a network of its own."""
-
-    run: tuple[str, ...] = ()
-    """Shell lines, run at the root of the checkout of the base commit."""
-    network: tuple[str, ...] = ()
-    """The allowlist while they run: package indexes."""
-    seconds: int = Field(default=1_800, ge=1, le=7_200)
-    """Wall time of each line."""
-    lock_files: tuple[str, ...] = ()
-    """Globs of further files that ask for a new preparation when they change."""
-
-    @field_validator("network")
-    @classmethod
-    def _holds_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
-        return _readable(rules)
-
-
 class SandboxPolicy(SandboxLimits):
     """What a repository asks of the sandboxes its work runs in."""
 
     image: str = ""
     """A provider's image by name; empty: its default."""
+    environment: EnvironmentKind = EnvironmentKind.AUTO
     network: tuple[str, ...] = ()
     """The allowlist of agents and checks, rules as `workflows.domain.egress` reads them; empty: nothing."""
     lifetime_seconds: int = Field(default=86_400, ge=300, le=86_400)
@@ -58,14 +41,7 @@ class SandboxPolicy(SandboxLimits):
     @field_validator("network")
     @classmethod
     def _holds_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
-        return _readable(rules)
-
-
-def _readable(rules: tuple[str, ...]) -> tuple[str, ...]:
-    """Raises ValueError, in words, for what is no rule of an allowlist."""
-    for rule in rules:
-        parse(rule)
-    return rules
+        return readable(rules)
 
 
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from workflows.domain.budget import Spend
 from workflows.domain.change import Check, Repository
+from workflows.domain.environment import Environment
 from workflows.domain.model import Record
 from workflows.domain.plan import Plan, PlanDraft, Risk
 from workflows.domain.policy import SandboxPolicy
@@ -67,6 +68,7 @@ class WorkspaceOrder(Record):
     """Journal reference of a workspace state: a git bundle of one commit, `refs/pawl/state`, whose parent is
     `repository.base_sha` and whose tree is the workspace. None: the base itself."""
     sandbox: SandboxPolicy = SandboxPolicy()
+    environment: Environment = Environment()
 
 
 class Brief(Record):
@@ -143,6 +145,8 @@ class SessionOrder(Record):
     brief: Brief
     workspace: WorkspaceOrder
     limits: Limits = Limits()
+    tier: str = ""
+    """The protection its commands run under, for people."""
     track: Track = Track()
     """How far it was when it goes on after a question or a top-up."""
     first_turn: int = 1

@@ -131,6 +131,11 @@ def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: s
     return "\n\n".join(part for part in parts if part)
 
 
+def sandbox_words(tier: str, environment: str, seconds: float, notes: tuple[str, ...]) -> str:
+    """Where the ticket's commands run, and what of the repository's environment does not apply there."""
+    return " ".join((f"The sandbox is ready after {seconds:g} s: {tier}; environment: {environment}.", *notes))
+
+
 def strike_comment(said: str, excerpt: str) -> str:
     """A strike as people read it on the ticket. The output is untrusted: indented, it stays a block of text."""
     lines = "\n".join(f"    {line}" for line in excerpt.splitlines())

@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
 from workflows.domain.change import Repository
+from workflows.domain.environment import Environment
 from workflows.domain.model import Record
 from workflows.domain.policy import Policy
 from workflows.domain.ticket import Ticket
@@ -20,6 +21,7 @@ class GatherContext(Record):
 
 class GatheredContext(Record):
     policy: Policy
+    environment: Environment = Environment()
     ticket_text: str
     """Journal reference: the ticket's title, body and labels as they were claimed."""
     guide: str

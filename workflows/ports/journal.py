@@ -20,6 +20,10 @@ class EntryKind(StrEnum):
     """A kept workspace state."""
     TURN = "turn"
     """A finished turn."""
+    IMAGE = "image"
+    """A prepared image of a repository's environment."""
+    EGRESS = "egress"
+    """What a command was let reach, or not, with bytes: a journal reference to lines of JSON."""
 
 
 class Entry(Record):

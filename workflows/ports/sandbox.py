@@ -94,6 +94,9 @@ class JobView(Record):
     reason: ExitReason | None = None
     code: int | None = None
     """Exit code, or signal number for SIGNALLED."""
+    egress: str = ""
+    """What the allowlist decided and how many bytes went through, a line of JSON each, once the job has ended; empty
+    also where the provider does not tell."""
 
 
 class SandboxInfo(Record):
@@ -162,7 +165,8 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
-        """Create, or attach by `spec.key`. Raises PolicyUnsupported, BadSpec, Capacity, Transient."""
+        """Create, or attach by `spec.key`. Raises PolicyUnsupported, BadSpec (an image name that is none), Gone (the
+        snapshot `spec.image` was removed: make another), Capacity, Transient."""
 
     @abstractmethod
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:

@@ -24,6 +24,21 @@ class RunChecks(Record):
     checks: tuple[Check, ...]
 
 
+class WorkspaceReady(Record):
+    """What a ticket's commands run in."""
+
+    tier: str = ""
+    """The protection in force, in words."""
+    environment: str = ""
+    """`nix`, `devcontainer (image python:3.13)`, `plain`."""
+    notes: tuple[str, ...] = ()
+    """What of the repository's environment does not apply here, a sentence each."""
+    seconds: float = 0
+    """Until the checkout was there, preparation included."""
+    prepared_seconds: float = 0
+    """What the preparation took when it was made; 0: there is none."""
+
+
 class DestroyWorkspace(Record):
     key: str
 
@@ -39,8 +54,11 @@ class Workspace(Port):
 
     @activity.defn
     @abstractmethod
-    async def prepare_workspace(self, request: PrepareWorkspace) -> None:
-        """Make sure that the sandbox can run here and holds the checkout. Raises SandboxRefused with the exact fix."""
+    async def prepare_workspace(self, request: PrepareWorkspace) -> WorkspaceReady:
+        """Make sure that the sandbox can run here and holds the checkout, with what the repository installs.
+
+        Raises SandboxRefused with the exact fix, and NotPrepared with the command that failed.
+        """
 
     @activity.defn
     @abstractmethod

@@ -36,7 +36,7 @@ async def test_deleted_and_executable_and_linked_files_come_in(
     (box.folder / "run.sh").write_text("#!/bin/sh\n")
     (box.folder / "run.sh").chmod(0o755)
     sha = await clones.import_state(repository, box.state({"ünïcode name.txt": b"\x00\xff"}))
-    assert await clones.paths(repository, sha) == ["run.sh", "src/app.py", "src/link", "ünïcode name.txt"]
+    assert list(await clones.blobs(repository, sha)) == ["run.sh", "src/app.py", "src/link", "ünïcode name.txt"]
     assert await clones.show(repository, sha, "src/link", 100) == b"print(1)\n"
     assert await clones.show(repository, sha, "src/app.py", 3) == b"pri"
     assert await clones.show(repository, sha, "src", 100) is None

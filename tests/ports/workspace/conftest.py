@@ -40,7 +40,7 @@ async def repository(tmp_path: Path, clones: TrustedClones) -> Repository:
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncGenerator[Sandbox]:
+async def sandbox(tmp_path: Path) -> AsyncGenerator[BubblewrapSandbox]:
     sandbox = BubblewrapSandbox(tmp_path / "sandboxes")
     yield sandbox
     for info in await sandbox.list({}):

@@ -1,0 +1,125 @@
+"""Prepared images: what a repository installs is installed once for each state of its lock files, and kept.
+
+The journal holds, under a session of its own for each provider and repository, every image that was made. An image
+that has vanished is made again.
+"""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+
+from activities.workspace import places
+from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
+from activities.workspace.errors import NotPrepared
+from activities.workspace.text import readable
+from workflows.domain.model import Record
+from workflows.domain.session import WorkspaceOrder
+from workflows.ports.journal import Entry, EntryKind, Journal
+from workflows.ports.sandbox import Command, Gone, PolicyUnsupported, Sandbox
+
+_ATTEMPTS = 3
+
+Opened = Callable[[WorkspaceOrder], Awaitable[SandboxCheckout]]
+"""Opens a checkout from nothing."""
+
+
+class Image(Record):
+    """A sandbox's file system after the preparation."""
+
+    reference: str
+    """The provider's own."""
+    base_sha: str
+    """The commit whose files are in it."""
+    seconds: float
+    """How long it took to make."""
+
+
+class PreparedImages:
+    """The images of one provider."""
+
+    def __init__(self, sandbox: Sandbox, journal: Journal, opened: Opened) -> None:
+        self._sandbox, self._journal, self._opened = sandbox, journal, opened
+
+    async def image(self, order: WorkspaceOrder, lost: str = "") -> Image | None:
+        """The image the order's sandbox starts from, made when there is none; None where nothing is to be prepared, or
+        the provider keeps no snapshots. `lost`: the reference of one that has vanished.
+
+        Raises NotPrepared when a command of the preparation fails.
+        """
+        digest = order.environment.digest
+        if not digest:
+            return None
+        if not self._sandbox.capabilities.snapshot:
+            raise PolicyUnsupported(
+                f"{self._sandbox.capabilities.tier} keeps no snapshots, and the environment {order.environment.words} "
+                "is to be prepared."
+            )
+        for attempt in range(1, _ATTEMPTS + 1):
+            known = await self._known(order)
+            if known and known[-1].reference != lost:
+                return known[-1]
+            try:
+                return await self._make(order, number=len(known))
+            except Gone:  # also when somebody else has made it meanwhile, and removed the sandbox we had joined
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    async def _known(self, order: WorkspaceOrder) -> list[Image]:
+        entries = await self._journal.entries(self._session(order))
+        ours = [entry for entry in entries if entry.key.startswith(f"{order.environment.digest}/")]
+        return [Image.model_validate_json(entry.body) for entry in ours]
+
+    async def _make(self, order: WorkspaceOrder, number: int) -> Image:
+        """Whoever comes second joins the first: the same sandbox, the same jobs."""
+        began = time.monotonic()
+        key = _key(order)
+        checkout = await self._opened(_preparation(order, key))
+        try:
+            await prepare(checkout, order)
+        except NotPrepared:
+            await self._sandbox.destroy(key)
+            raise
+        reference = await checkout.snapshot()
+        seconds = round(time.monotonic() - began, 1)
+        image = Image(reference=reference, base_sha=order.repository.base_sha, seconds=seconds)
+        entry = Entry(
+            session=self._session(order),
+            seq=0,
+            kind=EntryKind.IMAGE,
+            key=f"{order.environment.digest}/{number}",
+            body=image.model_dump_json(),
+        )
+        stored = await self._journal.put(entry)
+        await self._sandbox.destroy(key)
+        return Image.model_validate_json(stored.body)
+
+    def _session(self, order: WorkspaceOrder) -> str:
+        return f"prepared:{self._sandbox.name}:{order.repository.name}"
+
+
+async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
+    """Run the preparation in a checkout of the base. Raises NotPrepared, with what failed and its last words."""
+    environment = order.environment
+    lines = [(line, ()) for line in environment.install] + [(line, environment.wrapper) for line in environment.prepare]
+    for number, (line, wrapper) in enumerate(lines, start=1):
+        argv = (*places.SHELL, "sh", line, *wrapper)
+        command = Command(argv=argv, env=environment.variables, timeout_seconds=environment.seconds)
+        view = await checkout.job(f"prepare-{number}", command)
+        if not succeeded(view):
+            how = f"{view.reason} {view.code}" if view.code is not None else f"{view.reason}"
+            raise NotPrepared(line, how, readable(view.out, view.truncated))
+    settled = await checkout.job("prepare-end", git_job(places.SETTLE, order.repository.base_sha))
+    if not succeeded(settled):
+        raise NotPrepared("git status", f"{settled.reason} {settled.code}", readable(settled.err))
+
+
+def _key(order: WorkspaceOrder) -> str:
+    """The sandbox of this preparation, for whoever makes it."""
+    told = f"{order.repository.name}\n{order.environment.digest}\n{order.repository.base_sha}"
+    return f"prepare-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+
+
+def _preparation(order: WorkspaceOrder, key: str) -> WorkspaceOrder:
+    asked = order.sandbox.model_copy(update={"network": order.environment.network})
+    return order.model_copy(update={"key": key, "state": None, "sandbox": asked})
