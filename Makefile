@@ -8,7 +8,7 @@ bin := .venv/bin
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: setup demo test test-fast check bench lock clean
+.PHONY: setup demo test test-fast check bench bench-sandbox lock clean
 
 setup: ## Python environment, Temporal server, sandbox tools
 	@PYTHON=$(PYTHON) infra/setup.sh
@@ -31,6 +31,9 @@ check: setup ## Lint, format, types, who may import whom
 
 bench: setup ## Throughput, CPU, bytes, memory and recovery time, as a table and as JSON
 	@$(bin)/python -m bench $(ARGS)
+
+bench-sandbox: setup ## What sandboxes cost: commands, starts, the way out, many at once
+	@$(bin)/python -m bench.sandboxes $(ARGS)
 
 lock: setup ## Resolve again what pyproject.toml allows
 	@$(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

@@ -4,8 +4,6 @@ import argparse
 import asyncio
 import json
 import math
-import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -17,6 +15,7 @@ from bench import phases
 from bench.drive import Driver
 from bench.floor import floor
 from bench.machine import Kind, leave_others_alone, machine
+from bench.process import host, say
 from bench.report import lines, targets
 from bench.results import Configuration, Floor, Parked, Results
 from infra.exits import PawlError, exit_now
@@ -93,7 +92,7 @@ async def measured(home: Path, size: Size, only: str | None) -> Results:
             floors.append(plain)
     parked = await _parked(home / PARKED, size) if only in (None, PARKED) else ()
     return Results(
-        host=_host(),
+        host=host(),
         size=size.name,
         seconds=round(time.monotonic() - begun, 1),
         floor=floors[-1] if floors else None,
@@ -107,13 +106,13 @@ async def _configuration(home: Path, kind: Kind, size: Size) -> tuple[Configurat
     async with machine(home, kind) as running:
         few, many = await running.keep_tape(TURNS), await running.keep_tape(MANY_TURNS)
         driver = Driver(running, few)
-        _say(f"{kind}: {size.tickets[kind]} tickets, {size.at_once} at once")
+        say(f"{kind}: {size.tickets[kind]} tickets, {size.at_once} at once")
         pulled = await phases.throughput(driver, size.tickets[kind], size.at_once)
-        _say(f"{kind}: one ticket alone with {TURNS} turns, one with {MANY_TURNS}")
+        say(f"{kind}: one ticket alone with {TURNS} turns, one with {MANY_TURNS}")
         histories = (await phases.history(driver, TURNS), await phases.history(Driver(running, many), MANY_TURNS))
-        _say(f"{kind}: the plain floor")
+        say(f"{kind}: the plain floor")
         plain = await floor(running, few, TURNS, size.tickets[kind], size.at_once)
-        _say(f"{kind}: {size.kills} kills of the worker, {size.at_once} tickets under way")
+        say(f"{kind}: {size.kills} kills of the worker, {size.at_once} tickets under way")
         killed = await phases.kills(driver, size.kills, size.at_once)
     return Configuration(throughput=pulled, histories=histories, kills=killed), plain
 
@@ -121,16 +120,8 @@ async def _configuration(home: Path, kind: Kind, size: Size) -> tuple[Configurat
 async def _parked(home: Path, size: Size) -> tuple[Parked, ...]:
     async with machine(home, Kind.ORCHESTRATION) as running:
         driver = Driver(running, await running.keep_tape(TURNS))
-        _say(f"{size.parked[-1]:,} tickets to the plan gate")
+        say(f"{size.parked[-1]:,} tickets to the plan gate")
         return tuple(await phases.parked(driver, list(size.parked), time.monotonic() + size.parking_seconds))
-
-
-def _host() -> dict[str, str]:
-    return {"cores": str(os.cpu_count()), "python": platform.python_version(), "system": platform.platform()}
-
-
-def _say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
-"""What the kernel knows of a process: its CPU seconds and its memory."""
+"""This machine and its processes: what the kernel knows of them, and what the benchmark says meanwhile."""
 
 import os
+import platform
+import sys
+import time
 from pathlib import Path
 
 from workflows.domain.model import Record
@@ -34,3 +37,12 @@ def resident_mb(pid: int) -> float:
 def own_cpu() -> float:
     """CPU seconds of this process."""
     return cpu(os.getpid()).own
+
+
+def host() -> dict[str, str]:
+    return {"cores": str(os.cpu_count()), "python": platform.python_version(), "system": platform.platform()}
+
+
+def say(what: str) -> None:
+    """Progress, beside the figures."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)

@@ -53,12 +53,12 @@ def targets(configurations: dict[str, Configuration], parked: tuple[Parked, ...]
 def lines(results: Results) -> list[str]:
     said = [f"Pawl's benchmark ({results.size}), {results.host['cores']} cores, {results.seconds:.0f} s in all", ""]
     if results.configurations:
-        said += _table(["", *results.configurations], _rows(results.configurations))
+        said += table(["", *results.configurations], _rows(results.configurations))
         said += ["", *(f"{name}: {_INCLUDES[Kind(name)]}" for name in results.configurations), ""]
     said += _floor(results.floor) if results.floor else []
     if results.parked:
-        said += ["", *_table(["parked tickets", *(f"{one.tickets:,}" for one in results.parked)], _waiting(results))]
-    said += ["", *_table(["target", "wanted", "measured", ""], [_verdict(target) for target in results.targets])]
+        said += ["", *table(["parked tickets", *(f"{one.tickets:,}" for one in results.parked)], _waiting(results))]
+    said += ["", *table(["target", "wanted", "measured", ""], [verdict(target) for target in results.targets])]
     return said
 
 
@@ -119,12 +119,14 @@ def _target(name: str, wanted: str, measured: str, met: bool) -> Target:
     return Target(name=name, wanted=wanted, measured=measured, met=met)
 
 
-def _verdict(target: Target) -> list[str]:
+def verdict(target: Target) -> list[str]:
+    """The row of a target."""
     words = {True: "met", False: "NOT MET", None: "not measured"}
     return [target.name, target.wanted, target.measured, words[target.met]]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Aligned lines, the first cell of each row naming it."""
     whole = [head, *rows]
     widths = [max(len(row[place]) for row in whole) for place in range(len(head))]
     aligned = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole]
