@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from activities.sandbox import cgroups, files, folders, jobs, mounts
+from activities.sandbox import cgroups, files, folders, images, jobs, mounts
 from activities.sandbox.folders import About
 from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
 from activities.sandbox.mounts import Mount
@@ -20,7 +20,6 @@ from workflows.ports.sandbox import (
     ExitReason,
     JobView,
     Network,
-    PolicyUnsupported,
     Sandbox,
     SandboxInfo,
     SandboxRef,
@@ -62,7 +61,7 @@ class BubblewrapSandbox(Sandbox):
         return Capabilities(
             network=Network.DOMAIN,
             kill=True,
-            snapshot=False,
+            snapshot=True,
             hard_limits=self._cgroups is not None,
             tier=f"bubblewrap, {uid}, {limits}",
         )
@@ -70,10 +69,10 @@ class BubblewrapSandbox(Sandbox):
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
         require_supported(spec, self.capabilities)
         if spec.image:
-            raise PolicyUnsupported(f"The local sandbox has no images and cannot use {spec.image!r}.")
+            images.require_reference(spec.image)
         if not self._proven:
             await self.prove()
-        about = await asyncio.to_thread(folders.make, self._root, spec)
+        about = await asyncio.to_thread(self._make, spec)
         return SandboxRef(key=spec.key, instance=about.instance)
 
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
@@ -108,7 +107,13 @@ class BubblewrapSandbox(Sandbox):
         await self._within(ref, lambda about: files.write_file(work, path, data, mode, about.uid))
 
     async def snapshot(self, ref: SandboxRef) -> str:
-        raise PolicyUnsupported("The local sandbox keeps no snapshots.")
+        """A copy of /work as it is; what a running command writes meanwhile may be in it or not."""
+        bwrap, work = _bwrap(), self._folder(ref) / "work"
+        return await self._within(ref, lambda about: images.keep(self._root, bwrap, work, about.uid))
+
+    async def forget(self, reference: str) -> None:
+        """Remove a snapshot; what does not exist is fine. Raises BadSpec for what is no reference of ours."""
+        await asyncio.to_thread(images.forget, self._root, reference)
 
     async def destroy(self, key: str) -> None:
         await asyncio.to_thread(self._destroy, key)
@@ -127,7 +132,7 @@ class BubblewrapSandbox(Sandbox):
         mounts.require_sources(self._mounts)
         await asyncio.to_thread(self._bury_all)
         spec = SandboxSpec(key=f"proof-{secrets.token_hex(8)}")
-        about = await asyncio.to_thread(folders.make, self._root, spec)
+        about = await asyncio.to_thread(self._make, spec)
         ref = SandboxRef(key=spec.key, instance=about.instance)
         try:
             await self.start(ref, "proof", Command(argv=("true",)))
@@ -137,6 +142,14 @@ class BubblewrapSandbox(Sandbox):
         if view.reason is not ExitReason.EXITED or view.code != 0:
             raise Refused(f"The sandbox ran `true` and it ended with {view.reason} {view.code}.", BROKEN)
         self._proven = True
+
+    def _make(self, spec: SandboxSpec) -> About:
+        if not spec.image:
+            return folders.make(self._root, spec, folders.give_home)
+        bwrap = _bwrap()
+        return folders.make(
+            self._root, spec, lambda folder, uid: images.fill(self._root, spec.image, bwrap, folder, uid)
+        )
 
     def _folder(self, ref: SandboxRef) -> Path:
         return self._root / ref.key

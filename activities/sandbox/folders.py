@@ -8,10 +8,9 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,10 +36,15 @@ class About(Record):
     """The spare uid that owns its files; None: our own."""
 
 
-def make(root: Path, spec: SandboxSpec) -> About:
-    """The sandbox of the key, made when there is none. Of two makers at once one wins and both get its sandbox."""
+def make(root: Path, spec: SandboxSpec, fill: Callable[[Path, int | None], None]) -> About:
+    """The sandbox of the key, made when there is none. Of two makers at once one wins and both get its sandbox.
+
+    `fill` gets the folder of the new sandbox, with an empty `work`, and the uid that is to own what it puts there.
+    """
     if spec.key.startswith("."):
         raise BadSpec(f"The sandbox key {spec.key!r} must not start with a dot.")
+    with suppress(Gone):
+        return about_of(root / spec.key)
     uid = _FIRST_SPARE_UID + secrets.randbelow(SPARE_UIDS) if os.geteuid() == 0 else None
     about = About(
         instance=secrets.token_hex(16),
@@ -51,19 +55,49 @@ def make(root: Path, spec: SandboxSpec) -> About:
         uid=uid,
     )
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = root / f".new-{secrets.token_hex(8)}"
-    for folder in (draft, draft / "jobs", draft / "work", draft / "work/home"):
-        folder.mkdir(mode=0o700)
-    if uid is not None:
-        os.chown(draft / "work", uid, uid)
-        os.chown(draft / "work/home", uid, uid)
-    (draft / "about.json").write_text(about.model_dump_json())
-    try:
-        draft.rename(root / spec.key)
-    except OSError:  # the key has a sandbox: a folder that is not empty is never replaced
-        shutil.rmtree(draft)
-        return about_of(root / spec.key)
+    with draft(root) as folder:
+        for inner in ("jobs", "work"):
+            (folder / inner).mkdir(mode=0o700)
+        fill(folder, uid)
+        (folder / "about.json").write_text(about.model_dump_json())
+        try:
+            folder.rename(root / spec.key)
+        except OSError:  # the key has a sandbox by now: a folder that is not empty is never replaced
+            return about_of(root / spec.key)
     return about
+
+
+def give_home(folder: Path, uid: int | None) -> None:
+    """Fill the work of a sandbox that starts from nothing."""
+    (folder / "work/home").mkdir(mode=0o700)
+    if uid is not None:
+        os.chown(folder / "work", uid, uid)
+        os.chown(folder / "work/home", uid, uid)
+
+
+@contextmanager
+def draft(parent: Path) -> Generator[Path]:
+    """A new folder to fill and then rename to where it belongs; removed when that did not happen."""
+    folder = parent / f".new-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    held = lock(folder, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        os.close(held)
+        if folder.exists():
+            remove(folder)
+
+
+def lock(folder: Path, how: int) -> int:
+    """Lock a folder, as flock(2) does; the descriptor to close. Raises FileNotFoundError, BlockingIOError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, how)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def about_of(folder: Path) -> About:
@@ -96,33 +130,28 @@ def instance_of(remains: Path) -> str:
 def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
     """Keep the sandbox from being removed meanwhile. Raises Gone when it has been, or is another by now."""
     try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held = lock(folder, fcntl.LOCK_SH)
     except OSError as error:
         raise Gone(f"The sandbox {ref.key} does not exist any more.") from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH)
         about = about_of(folder)
         if about.instance != ref.instance:
             raise Gone(f"The sandbox {ref.key} was replaced by a new one.")
         yield about
     finally:
-        os.close(fd)
+        os.close(held)
 
 
-def take_away(root: Path, key: str) -> Path | None:
-    """Make the sandbox vanish from its key in one step; where its remains are, with nobody starting jobs in it."""
-    if key.startswith(".") or "/" in key or not key:
+def take_away(parent: Path, name: str) -> Path | None:
+    """Make a sandbox or an image vanish from its name in one step; where its remains are, with nobody using them."""
+    if name.startswith(".") or "/" in name or not name:
         return None
-    remains = root / f".gone-{secrets.token_hex(8)}"
+    remains = parent / f".gone-{secrets.token_hex(8)}"
     try:
-        (root / key).rename(remains)
+        (parent / name).rename(remains)
     except FileNotFoundError:
         return None
-    fd = os.open(remains, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-    finally:
-        os.close(fd)
+    os.close(lock(remains, fcntl.LOCK_EX))
     return remains
 
 

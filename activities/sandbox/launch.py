@@ -1,5 +1,6 @@
 """From a command to what its supervisor is told: bwrap's options, limits, groups."""
 
+import stat
 from pathlib import Path
 
 from activities.sandbox import files, folders, mounts
@@ -50,6 +51,9 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
     sandbox, limits = job.parent.parent, about.limits
     binds = [("--bind", str(sandbox / "work"), files.WORK)]
     binds += [("--ro-bind", str(mount.source.resolve()), mount.target) for mount in shown.mounts]
+    store = _has_store(sandbox / "work")
+    if store:
+        binds.append(("--bind", str(sandbox / "work/nix"), "/nix"))
     staged: list[tuple[str, str]] = []
     if about.uid is not None:
         staged = [(source, f"{_TEMPORARY}/{n}") for n, (_, source, _) in enumerate(binds)]
@@ -68,6 +72,7 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
             *(part for variable in environment.items() for part in ("--setenv", *variable)),
         ],
         staged=staged,
+        store=store,
         files=mounts.system_files(),
         argv=list(command.argv),
         cwd=command.cwd,
@@ -85,6 +90,14 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         egress=list(about.egress),
         egress_uid=None if about.uid is None else about.uid + folders.SPARE_UIDS,
     )
+
+
+def _has_store(work: Path) -> bool:
+    """Whether there is a folder to show at /nix, where programs of a nix store look for each other."""
+    try:
+        return stat.S_ISDIR((work / "nix").lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def require_sane(command: Command) -> None:

@@ -34,6 +34,7 @@ _NO_NAMESPACES = (
     "`sudo sysctl -w kernel.unprivileged_userns_clone=1`. Inside a container, start it with a seccomp profile that "
     "allows them, or run the Pawl worker outside."
 )
+_OWN_STORE = "Look at what the ticket's commands do: a folder `nix` is shown at /nix, a link there never is."
 _KNOWN = (
     ("setting up uid map: permission denied", "This system's AppArmor keeps bubblewrap from its user map.", _APPARMOR),
     ("failed rtm_newaddr", "This system's AppArmor keeps bubblewrap from its own network.", _APPARMOR),
@@ -41,6 +42,7 @@ _KNOWN = (
     ("no permissions to create new namespace", "This system does not let us make user namespaces.", _NO_NAMESPACES),
     ("no permissions to creating new namespace", "This system does not let us make user namespaces.", _NO_NAMESPACES),
     ("unknown option", "The installed bubblewrap is too old.", INSTALL),
+    ("/work/nix was replaced", "A command of this sandbox put something else in the place of /work/nix.", _OWN_STORE),
     ("unshare: operation not permitted", "Root here may not make a mount namespace.", _NO_NAMESPACES),
 )
 

@@ -193,7 +193,8 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def snapshot(self, ref: SandboxRef) -> str:
-        """Keep the file system; the reference can be a later `spec.image`. Raises PolicyUnsupported."""
+        """Keep the file system; the reference can be a later `spec.image`. Raises Gone, PolicyUnsupported, BadSpec
+        (files that cannot be copied), Capacity."""
 
     @abstractmethod
     async def destroy(self, key: str) -> None:

@@ -10,6 +10,7 @@ import time
 from . import egress, entry, watch
 from .output import Output
 from .spec import JobSpec
+from .store import is_own_store
 
 _SETUP_SECONDS = 30.0
 _END_SECONDS = 20.0
@@ -140,7 +141,7 @@ class Job:
             self._on_status(self._status)
         shells = watch.children(self._init) if arrived and self._init else []
         commands = watch.children(shells[0]) if shells else []
-        if not commands or not self._opened_the_way_out():
+        if not commands or not self._holds_its_store() or not self._opened_the_way_out():
             return self._stop("")
         self._shell, self._command = shells[0], commands[0]
         command_fd = os.pidfd_open(self._command)
@@ -153,6 +154,12 @@ class Job:
         os.write(self._go, b"\n")
         os.close(self._go)
         return None
+
+    def _holds_its_store(self) -> bool:
+        if self._spec.store and not is_own_store(self._init):
+            self._outputs[1].keep(b"pawl: /work/nix was replaced while the sandbox started\n")
+            return False
+        return True
 
     def _opened_the_way_out(self) -> bool:
         if self._spec.egress:

@@ -16,6 +16,7 @@ class JobSpec:
         bwrap: str,
         options: list[str],
         staged: list[tuple[str, str]],
+        store: bool,
         files: list[tuple[str, str]],
         argv: list[str],
         cwd: str,
@@ -38,6 +39,8 @@ class JobSpec:
         """bwrap's options, without those that need file descriptors."""
         self.staged = staged
         """(host path, path where the options expect it): bound as root before the uid is dropped."""
+        self.store = store
+        """Whether /work/nix is shown at /nix."""
         self.files = files
         """(path in the sandbox, text): small files made for the sandbox."""
         self.argv = argv
