@@ -84,7 +84,8 @@ class Checkouts:
         plain = WorkspaceOrder(key="first", repository=repository, sandbox=_ROOMY)
         first = await self._opened(plain)
         cold = await self._opened(plain.model_copy(update={"key": "cold"}))
-        out = [await self._out(plain.model_copy(update={"key": "cold"}), share) for share in (0.0, 0.001, 0.1)]
+        counts = (0, max(1, self._files // 1_000), self._files // 10)
+        out = [await self._out(plain.model_copy(update={"key": "cold"}), count) for count in counts]
         warm = plain.model_copy(
             update={"environment": environment(EnvironmentKind.PLAIN, Prepare(run=("true",)), {"uv.lock": "1"})}
         )
@@ -105,10 +106,9 @@ class Checkouts:
     async def _opened(self, order: WorkspaceOrder) -> float:
         return await _seconds(lambda: self._checkouts.open(order))
 
-    async def _out(self, order: WorkspaceOrder, share: float) -> Out:
-        """Change a share of the files and take them out."""
+    async def _out(self, order: WorkspaceOrder, changed: int) -> Out:
+        """Change so many files and take them out."""
         checkout = await self._checkouts.open(order)
-        changed = int(self._files * share)
         job = f"change-{changed}"
         touched = await checkout.run(job, f"ls | head -n {changed} | while read f; do echo x >> $f; done", 300)
         if not touched.ok:
