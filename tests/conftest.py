@@ -1,6 +1,7 @@
 """What the whole run shares: signals as in a terminal, and one in-memory Temporal server, ended with the run."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,13 @@ from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 
 START_SECONDS = 60
+OPTIONAL = (("nix", "tests of flakes (test_flake.py)"),)
+"""Programs that some tests need and Pawl does not."""
+
+
+def pytest_report_header() -> list[str]:
+    """What this machine lacks: nothing is left out without a word."""
+    return [f"{what}: left out, {program} is not on PATH" for program, what in OPTIONAL if not shutil.which(program)]
 
 
 @pytest.fixture(scope="session", autouse=True)

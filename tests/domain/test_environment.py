@@ -50,7 +50,8 @@ def test_a_flake_is_entered_online_once_and_offline_by_every_command() -> None:
     assert nix.install[-1].startswith("nix develop ")
     assert "--offline" not in nix.install[-1]
     assert nix.wrapper[:2] == ("nix", "develop")
-    assert nix.wrapper[-2:] == ("--offline", "--command")
+    assert "--offline" in nix.wrapper
+    assert nix.wrapper[-1] == "--command"
     assert nix.prepare == ("pip install .",)
     assert set(NIX_CACHES) < set(nix.network)
 

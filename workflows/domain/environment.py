@@ -48,14 +48,17 @@ _LOCK_FILES = (
     ".devcontainer.json",
 )
 """Names of files that say what is to be installed, in any folder."""
-_NIX_STORE = "/work/nix"
-"""Shown at /nix in every sandbox that has it."""
+_MAKE_STORE = """mkdir -p /work/nix && echo '{"version": 2, "flakes": []}' > /work/nix/registry.json"""
+"""The folder is shown at /nix in every sandbox that has it."""
 _NIX = {
     "NIX_CONFIG": "experimental-features = nix-command flakes\nsandbox = false\nbuild-users-group =\n",
     "NIX_REMOTE": "local",
 }
 """Nix's own sandbox is off because ours is on, and one user owns the store."""
 _ENTER = ("nix", "develop", "--no-write-lock-file")
+_REGISTRY = "/nix/registry.json"
+"""An empty list of flakes known by name, so that no command asks the network for the usual one."""
+_OFFLINE = (*_ENTER, "--offline", "--option", "flake-registry", _REGISTRY, "--command")
 
 
 class EnvironmentKind(StrEnum):
@@ -151,8 +154,8 @@ def environment(
         kind=kind,
         image=container.image,
         variables=container.variables | (_NIX if nix else {}),
-        wrapper=(*_ENTER, "--offline", "--command") if nix else (),
-        install=(f"mkdir -p {_NIX_STORE}", f"{' '.join(_ENTER)} --command true") if nix else (),
+        wrapper=_OFFLINE if nix else (),
+        install=(_MAKE_STORE, f"{' '.join(_ENTER)} --command true") if nix else (),
         prepare=(*container.commands, *prepare.run),
         network=default if prepare.network is None else prepare.network,
         seconds=prepare.seconds,
