@@ -40,13 +40,12 @@ class Vendor(ABC):
 
     @abstractmethod
     async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
-        """Run a short command as the sandbox's most powerful user and wait for its end. Words and output are ASCII.
-        Safe
-        to cancel: the command may go on, and ends by itself."""
+        """Run a short command as the sandbox's most powerful user and wait for its end. Words and output are ASCII,
+        the words 16 KiB at most. Safe to cancel: the command may go on, and ends by itself. A program that does not exist is code 126 or 127."""
 
     @abstractmethod
     async def put(self, instance: str, path: str, data: bytes) -> None:
-        """Write a file in one of our own folders, which exists."""
+        """Write a file in one of our own folders, which exists. Binary, up to 100 MB."""
 
     @abstractmethod
     async def get(self, instance: str, path: str, max_bytes: int) -> bytes:
