@@ -80,7 +80,7 @@ class BubblewrapSandbox(Sandbox):
         bwrap = _bwrap()
 
         def launch(about: About) -> None:
-            folder = folders.job_folder(self._folder(ref), job)
+            folder = self._job(ref, job)
             shown = Shown(mounts=self._mounts, path=self._path, cgroups=self._cgroups)
             jobs.start(folder, job_spec(bwrap, folder, about, shown, command))
 
@@ -89,7 +89,7 @@ class BubblewrapSandbox(Sandbox):
     async def poll(
         self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
     ) -> JobView:
-        folder = folders.job_folder(self._folder(ref), job)
+        folder = self._job(ref, job)
         started = time.monotonic()
         while (waited := time.monotonic() - started) < wait_seconds and not jobs.has_ended(folder):
             nap = max(_SHORTEST_NAP, min(waited / 8, _LONGEST_NAP))  # see the end late by an eighth of the time at most
@@ -97,7 +97,7 @@ class BubblewrapSandbox(Sandbox):
         return await self._within(ref, lambda _: jobs.view(folder, out_at, err_at))
 
     async def kill(self, ref: SandboxRef, job: str) -> None:
-        await self._within(ref, lambda _: jobs.kill(folders.job_folder(self._folder(ref), job)))
+        await self._within(ref, lambda _: jobs.kill(self._job(ref, job)))
 
     async def read(self, ref: SandboxRef, path: str, max_bytes: int) -> bytes:
         return await self._within(ref, lambda _: files.read_file(self._folder(ref) / "work", path, max_bytes))
@@ -153,6 +153,9 @@ class BubblewrapSandbox(Sandbox):
 
     def _folder(self, ref: SandboxRef) -> Path:
         return self._root / ref.key
+
+    def _job(self, ref: SandboxRef, job: str) -> Path:
+        return self._folder(ref) / "jobs" / folders.job_name(job)
 
     async def _within(self, ref: SandboxRef, work: Callable[[About], T]) -> T:
         def held() -> T:

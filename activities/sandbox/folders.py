@@ -165,7 +165,7 @@ def remove(remains: Path) -> None:
     raise Transient(f"The sandbox folder {remains} could not be removed.")
 
 
-def job_folder(folder: Path, job: str) -> Path:
+def job_name(job: str) -> str:
     """A readable folder name for any job id; different ids never share one."""
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", job)[:60]
-    return folder / "jobs" / f"{readable}-{hashlib.sha256(job.encode()).hexdigest()[:12]}"
+    return f"{readable}-{hashlib.sha256(job.encode()).hexdigest()[:12]}"

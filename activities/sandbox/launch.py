@@ -20,7 +20,8 @@ _ISOLATION = (
     f"--uid {mounts.USER_ID} --gid {mounts.USER_ID} --hostname sandbox --cap-drop ALL --new-session "
     "--die-with-parent --clearenv"
 ).split()
-_OUTPUT_CAP = 16 << 20
+OUTPUT_CAP = 16 << 20
+"""Bytes kept of each stream."""
 _MAX_ARGUMENT = 128 * 1024 - 1
 """The kernel's limit for one argument."""
 _MAX_ARGUMENTS = 1 << 20
@@ -82,7 +83,7 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         memory=limits.memory_mb << 20,
         processes=limits.processes,
         disk=limits.disk_mb << 20,
-        output_cap=_OUTPUT_CAP,
+        output_cap=OUTPUT_CAP,
         work=str(sandbox / "work"),
         usage=str(sandbox / "usage"),
         cgroups=shown.cgroups.plan(name, limits) if shown.cgroups else [],

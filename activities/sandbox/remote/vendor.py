@@ -41,7 +41,8 @@ class Vendor(ABC):
     @abstractmethod
     async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
         """Run a short command as the sandbox's most powerful user and wait for its end. Words and output are ASCII,
-        the words 16 KiB at most. Safe to cancel: the command may go on, and ends by itself. A program that does not exist is code 126 or 127."""
+        the words 16 KiB at most. Safe to cancel: the command may go on, and ends by itself. A program that does not
+        exist is code 126 or 127; one that takes longer than `timeout_seconds` is Transient."""
 
     @abstractmethod
     async def put(self, instance: str, path: str, data: bytes) -> None:

@@ -7,24 +7,31 @@ from uuid import uuid4
 
 import pytest
 
-from tests.ports.sandbox.providers import PROVIDERS, made
+from tests.ports.sandbox.providers import LOCAL, PROVIDERS, made
 from workflows.ports.sandbox import Sandbox, SandboxRef
 
 collect_ignore = [] if os.geteuid() == 0 else ["test_ordinary_user.py"]
 """That one runs the suite as another user, which only root can."""
 
 
-@pytest.fixture(params=PROVIDERS)
+def pytest_report_header() -> str:
+    return f"sandbox providers: {', '.join(PROVIDERS)}"
+
+
+@pytest.fixture(params=LOCAL)
 def provider(request: pytest.FixtureRequest) -> str:
+    """A module that asks every provider has a fixture of this name with all of them."""
     return str(request.param)
 
 
 @pytest.fixture
 async def sandbox(provider: str, tmp_path: Path) -> AsyncGenerator[Sandbox]:
-    sandbox = PROVIDERS[provider](tmp_path / "sandboxes")
-    yield sandbox
-    for info in await sandbox.list({}):
-        await sandbox.destroy(info.ref.key)
+    root = tmp_path / "sandboxes"
+    async with PROVIDERS[provider].serving(root):
+        sandbox = PROVIDERS[provider](root)
+        yield sandbox
+        for info in await sandbox.list({}):
+            await sandbox.destroy(info.ref.key)
 
 
 @pytest.fixture

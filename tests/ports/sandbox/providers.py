@@ -3,12 +3,16 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from activities.sandbox import cgroups
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import Mount
+from activities.sandbox.remote.sandbox import RemoteSandbox
+from tests.fakes.box_vendor import BoxVendor
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
 
@@ -25,9 +29,36 @@ def without_cgroup(root: Path) -> Sandbox:
     return BubblewrapSandbox(root, _PROGRAMS, cgroup_root=None)
 
 
-PROVIDERS: dict[str, Callable[[Path], Sandbox]] = {"limits and watchdog": without_cgroup}
+def in_boxes(root: Path) -> Sandbox:
+    return RemoteSandbox(BoxVendor(root))
+
+
+@asynccontextmanager
+async def nothing_to_serve(_: Path) -> AsyncGenerator[None]:
+    yield
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider under test. Called with a folder it opens what a worker uses: the same folder, the same sandboxes,
+    in whatever process."""
+
+    open: Callable[[Path], Sandbox]
+    supervisor: str = ".pyz"
+    """A word on the command line of the process that runs a job."""
+    serving: Callable[[Path], AbstractAsyncContextManager[None]] = nothing_to_serve
+    """The double of the service, told the folder, for as long as a test runs."""
+
+    def __call__(self, root: Path) -> Sandbox:
+        return self.open(root)
+
+
+LOCAL = {"limits and watchdog": Provider(without_cgroup, "supervisor.main")}
+"""Where a sandbox's files are below the folder, and its limits are exact enough to be measured."""
 if os.geteuid() == 0 and cgroups.find(cgroups.FILE_SYSTEM):
-    PROVIDERS["cgroup"] = with_cgroup
+    LOCAL["cgroup"] = Provider(with_cgroup, "supervisor.main")
+
+PROVIDERS = {**LOCAL, "box": Provider(in_boxes)}
 
 
 async def made(sandbox: Sandbox, key: str = "one", limits: SandboxLimits = MODEST) -> SandboxRef:
