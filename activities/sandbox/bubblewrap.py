@@ -62,7 +62,7 @@ class BubblewrapSandbox(Sandbox):
             network=Network.DOMAIN,
             kill=True,
             snapshot=True,
-            hard_limits=self._cgroups is not None,
+            hard_limits=self._cgroups is not None and self._cgroups.cpu is not None,
             tier=f"bubblewrap, {uid}, {limits}",
         )
 

@@ -110,6 +110,7 @@ def test_mounts_that_make_no_sense(text: str) -> None:
 
 
 LIMITS = SandboxLimits(memory_mb=100, processes=50)
+HALF = LIMITS.model_copy(update={"cpus": 0.5})
 
 
 def test_cgroups_of_version_1_are_made_below_our_own(tmp_path: Path) -> None:
@@ -123,6 +124,23 @@ def test_cgroups_of_version_1_are_made_below_our_own(tmp_path: Path) -> None:
         (f"{tmp_path}/pids/pawl/box/job", [("pids.max", "58")]),
     ]
     assert found.oom_events("box/job") == f"{tmp_path}/memory/ours/pawl/box/job/memory.oom_control"
+    assert found.plan("box/job", HALF) == found.plan("box/job", LIMITS), "the controller is not there"
+
+
+def test_processors_of_version_1_are_never_more_than_our_own_groups_have(tmp_path: Path) -> None:
+    for folder in ("memory", "pids", "cpu/ours/pawl"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder, quota in (("cpu", -1), ("cpu/ours", 20_000), ("cpu/ours/pawl", -1)):
+        (tmp_path / folder / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (tmp_path / folder / "cpu.cfs_period_us").write_text("50000\n")
+    (tmp_path / "membership").write_text("2:cpuacct,cpu:/ours\n4:memory:/\n8:pids:/\n")
+    found = cgroups.find(tmp_path, str(tmp_path / "membership"))
+    assert found is not None
+    for cpus, quota in ((0.25, 25_000), (0.5, 40_000), (0.001, 1_000)):
+        group = found.plan("box/job", LIMITS.model_copy(update={"cpus": cpus}))[2]
+        values = [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", str(quota))]
+        assert group == (f"{tmp_path}/cpu/ours/pawl/box/job", values)
+    assert len(found.plan("box/job", LIMITS)) == 2
 
 
 def test_cgroups_of_version_2_need_their_controllers(tmp_path: Path) -> None:
@@ -133,8 +151,10 @@ def test_cgroups_of_version_2_need_their_controllers(tmp_path: Path) -> None:
     controllers.write_text("cpuset cpu io memory pids\n")
     found = cgroups.find(tmp_path, str(tmp_path / "membership"))
     assert found is not None
-    assert (tmp_path / "pawl/cgroup.subtree_control").read_text() == "+memory +pids"
+    assert (tmp_path / "pawl/cgroup.subtree_control").read_text() == "+cpu", "asked for after the others"
     assert found.plan("box/job", LIMITS) == [
         (f"{tmp_path}/pawl/box/job", [("memory.max", "104857600"), ("memory.oom.group", "1"), ("pids.max", "58")])
     ]
+    ((_, values),) = found.plan("box/job", HALF)
+    assert values[-1] == ("cpu.max", "50000 100000")
     assert cgroups.find(None) is None
