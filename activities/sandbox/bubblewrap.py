@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from activities.sandbox import cgroups, files, folders, images, jobs, mounts
+from activities.sandbox import cgroups, files, folders, images, jobs, mounts, scopes
 from activities.sandbox.folders import About
 from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
 from activities.sandbox.mounts import Mount
@@ -36,7 +36,7 @@ class BubblewrapSandbox(Sandbox):
     """Sandboxes below `root`, a folder only we may enter.
 
     Each job is supervised by a process of its own that outlives us, so another worker with the same `root` can go on
-    with it. As root, every sandbox gets a spare uid. `cgroup_root` None leaves cgroups unused.
+    with it. As root, every sandbox gets a spare uid. `cgroup_root` None leaves cgroups, and systemd's, unused.
     """
 
     name = "bubblewrap"
@@ -52,17 +52,19 @@ class BubblewrapSandbox(Sandbox):
         self._mounts = mounts
         self._path = f"{path_prefix}:{STANDARD_PATH}" if path_prefix else STANDARD_PATH
         self._cgroups = cgroups.find(cgroup_root)
+        self._scopes = None if self._cgroups or os.geteuid() == 0 else scopes.find(cgroup_root)
         self._proven = False
 
     @property
     def capabilities(self) -> Capabilities:
         uid = "spare uid" if os.geteuid() == 0 else "same uid"
-        limits = f"cgroup v{self._cgroups.version}" if self._cgroups else "rlimits and watchdog"
+        limits = "systemd scope" if self._scopes else "rlimits and watchdog"
+        limits = f"cgroup v{self._cgroups.version}" if self._cgroups else limits
         return Capabilities(
             network=Network.DOMAIN,
             kill=True,
             snapshot=True,
-            hard_limits=self._cgroups is not None and self._cgroups.cpu is not None,
+            hard_limits=bool((self._cgroups and self._cgroups.cpu) or (self._scopes and self._scopes.cpu)),
             tier=f"bubblewrap, {uid}, {limits}",
         )
 
@@ -81,7 +83,7 @@ class BubblewrapSandbox(Sandbox):
 
         def launch(about: About) -> None:
             folder = self._job(ref, job)
-            shown = Shown(mounts=self._mounts, path=self._path, cgroups=self._cgroups)
+            shown = Shown(mounts=self._mounts, path=self._path, cgroups=self._cgroups, scopes=self._scopes)
             jobs.start(folder, job_spec(bwrap, folder, about, shown, command))
 
         await self._within(ref, launch)

@@ -7,6 +7,7 @@ from activities.sandbox import files, folders, mounts
 from activities.sandbox.cgroups import Cgroups
 from activities.sandbox.folders import About
 from activities.sandbox.mounts import Mount
+from activities.sandbox.scopes import Scopes
 from activities.sandbox.supervisor.egress import PORT
 from activities.sandbox.supervisor.spec import JobSpec
 from workflows.domain.model import Record
@@ -45,6 +46,7 @@ class Shown(Record):
     mounts: tuple[Mount, ...]
     path: str
     cgroups: Cgroups | None
+    scopes: Scopes | None
 
 
 def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command) -> JobSpec:
@@ -88,6 +90,9 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         usage=str(sandbox / "usage"),
         cgroups=shown.cgroups.plan(name, limits) if shown.cgroups else [],
         oom_events=shown.cgroups.oom_events(name) if shown.cgroups else "",
+        launcher=shown.scopes.launcher(limits) if shown.scopes else [],
+        launcher_environment=shown.scopes.environment if shown.scopes else {},
+        scope_root=str(shown.scopes.root) if shown.scopes else "",
         egress=list(about.egress),
         egress_uid=None if about.uid is None else about.uid + folders.SPARE_UIDS,
     )

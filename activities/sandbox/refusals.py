@@ -34,6 +34,10 @@ _NO_NAMESPACES = (
     "`sudo sysctl -w kernel.unprivileged_userns_clone=1`. Inside a container, start it with a seccomp profile that "
     "allows them, or run the Pawl worker outside."
 )
+_NO_SCOPE = (
+    "Start the worker again, then it asks anew what this machine can do. For a worker that runs without a login: "
+    "`loginctl enable-linger` for its user."
+)
 _OWN_STORE = "Look at what the ticket's commands do: a folder `nix` is shown at /nix, a link there never is."
 _KNOWN = (
     ("setting up uid map: permission denied", "This system's AppArmor keeps bubblewrap from its user map.", _APPARMOR),
@@ -43,6 +47,8 @@ _KNOWN = (
     ("no permissions to creating new namespace", "This system does not let us make user namespaces.", _NO_NAMESPACES),
     ("unknown option", "The installed bubblewrap is too old.", INSTALL),
     ("/work/nix was replaced", "A command of this sandbox put something else in the place of /work/nix.", _OWN_STORE),
+    ("failed to start transient scope", "The user's systemd did not run the sandbox in a scope.", _NO_SCOPE),
+    ("failed to connect to", "The user's systemd is out of reach by now.", _NO_SCOPE),
     ("unshare: operation not permitted", "Root here may not make a mount namespace.", _NO_NAMESPACES),
 )
 

@@ -62,10 +62,10 @@ def enter(spec: JobSpec, pipes: Pipes, supervisor: int) -> None:
         libc.signal(number, None)  # what Python or the worker's starter ignores, the command must not ignore
     os.umask(0o022)
     # The shell limits the processes, from inside: the same limit on bwrap would count all that the user runs outside.
-    processes = 0 if spec.cgroups else spec.processes
+    processes = 0 if spec.capped else spec.processes
     command = ["sh", "-c", _WRAPPER, "sh", str(processes), spec.cwd, *spec.argv]
-    argv = [spec.bwrap, "--args", str(_hand_over(spec, pipes)), "--", *command]
-    os.execve(spec.bwrap, argv, {})  # noqa: S606  # an argument list, no shell
+    argv = [*spec.launcher, spec.bwrap, "--args", str(_hand_over(spec, pipes)), "--", *command]
+    os.execve(argv[0], argv, spec.launcher_environment)  # noqa: S606  # an argument list, no shell
 
 
 def _join(cgroups: list[tuple[str, list[tuple[str, str]]]]) -> None:
@@ -100,7 +100,7 @@ def _limit(spec: JobSpec) -> None:
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, spec.disk)
     _cap(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    if not spec.cgroups:
+    if not spec.capped:
         _cap(resource.RLIMIT_DATA, spec.memory)
 
 

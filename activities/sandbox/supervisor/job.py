@@ -37,6 +37,9 @@ class Job:
         """The process that lets out what the allowlist names; 0: there is none."""
         self._wait_status: int | None = None
         """The command's own, where it could be read."""
+        self._oom_events = spec.oom_events
+        self._oom = False
+        """Whether the kernel had killed for want of memory when the command ended."""
         self._deadline = time.monotonic() + _SETUP_SECONDS
         self._tick = time.monotonic() + _TICK
         self._poll = select.poll()
@@ -101,7 +104,7 @@ class Job:
         self._tick = time.monotonic() + _TICK
 
     def _check_limits(self) -> None:
-        if watch.oom_kills(self._spec.oom_events) or (self._memory and self._memory.exceeded()):
+        if watch.oom_kills(self._oom_events) or (self._memory and self._memory.exceeded()):
             self._stop("oom")
         elif self._disk.exceeded():
             self._stop("disk")
@@ -147,7 +150,9 @@ class Job:
         command_fd = os.pidfd_open(self._command)
         self._handlers[command_fd] = self._on_command_end
         self._poll.register(command_fd, select.POLLIN)
-        if not self._spec.cgroups:
+        if self._spec.launcher:
+            self._oom_events = watch.oom_file(self._spec.scope_root, self._bwrap)
+        if not self._spec.capped:
             self._memory = watch.MemoryWatch(self._init, self._spec.memory)
         _halt(self._shell)
         self._deadline = time.monotonic() + self._spec.timeout
@@ -174,6 +179,7 @@ class Job:
         """The command is a zombie while its parent is stopped: read how it ended, then let the parent go on."""
         self._forget(fd)
         self._wait_status = _wait_status(self._command)
+        self._oom = watch.oom_kills(self._oom_events) > 0  # a scope goes with its last process
         if self._shell in watch.children(self._init):  # unless the command has killed it
             os.kill(self._shell, _SIGCONT)
 
@@ -195,7 +201,7 @@ class Job:
             return "refused", "-", 0
         if self._reason:
             return self._reason, "-", truncated
-        if code != 0 and watch.oom_kills(self._spec.oom_events):
+        if code != 0 and (self._oom or watch.oom_kills(self._oom_events)):
             return "oom", "-", truncated
         number = -code if code < 0 else code - 128
         by_signal = number > 0 and not self._exited_with(code)

@@ -31,6 +31,9 @@ class JobSpec:
         usage: str,
         cgroups: list[tuple[str, list[tuple[str, str]]]],
         oom_events: str,
+        launcher: list[str],
+        launcher_environment: dict[str, str],
+        scope_root: str,
         egress: list[str],
         egress_uid: int | None,
     ) -> None:
@@ -65,10 +68,20 @@ class JobSpec:
         """(folder to make, [(file, value)]); empty: no cgroup is writable, limits and watchdog are used instead."""
         self.oom_events = oom_events
         """The file of the cgroup that counts `oom_kill`."""
+        self.launcher = launcher
+        """What runs bwrap in a systemd scope, with that environment; empty: bwrap is run as it is."""
+        self.launcher_environment = launcher_environment
+        self.scope_root = scope_root
+        """Where the scope's control group is found, by the path the kernel gives for its processes."""
         self.egress = egress
         """The allowlist; empty: no network at all."""
         self.egress_uid = egress_uid
         """The spare uid of the proxy that enforces it; None: it stays who we are."""
+
+    @property
+    def capped(self) -> bool:
+        """Whether the kernel caps memory and processes of the whole tree."""
+        return bool(self.cgroups or self.launcher)
 
     def dumps(self) -> bytes:
         return marshal.dumps(vars(self))

@@ -88,6 +88,15 @@ def oom_kills(events: str) -> int:
     return int(counts.get("oom_kill", "0"))
 
 
+def oom_file(root: str, pid: int) -> str:
+    """The file that counts `oom_kill` in the control group (version 2) of a process."""
+    try:
+        with open(f"/proc/{pid}/cgroup") as file:
+            return next(f"{root}{line[3:].rstrip()}/memory.events" for line in file if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return ""
+
+
 def children(pid: int) -> list[int]:
     """The children of all threads of a process; empty when it has ended."""
     try:

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.sandbox
 
 _HERE = Path(__file__).parent
 _SUITE = [
-    str(_HERE / f"test_{name}.py") for name in ("contract", "egress", "escape", "limits", "processors", "snapshots")
+    str(_HERE / f"test_{name}.py")
+    for name in ("contract", "egress", "escape", "limits", "processors", "snapshots", "systemd")
 ]
 _UID = "1899999999"
 
