@@ -19,8 +19,7 @@ from activities.interceptor import StepInterceptor
 from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
-from activities.sandbox.bubblewrap import BubblewrapSandbox
-from activities.sandbox.mounts import parse_mounts
+from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.probe import probe
 from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
@@ -44,10 +43,6 @@ FLOWS = (Ticket, Session)
 Capabilities = Callable[[Settings], AbstractAsyncContextManager[list[Port]]]
 
 
-def local_sandbox(settings: Settings) -> BubblewrapSandbox:
-    return BubblewrapSandbox(settings.home / "sandboxes", parse_mounts(settings.sandbox_mounts), settings.sandbox_path)
-
-
 @asynccontextmanager
 async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
     """Every capability of this machine's Pawl, with the local adapters."""
@@ -56,7 +51,7 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
         JournalStore(settings.database("journal", settings.journal_url), settings.objects_url or home / "objects")
     )
     clones = TrustedClones(home / "clones")
-    sandbox = local_sandbox(settings)
+    sandbox = chosen_sandbox(settings)
     checkouts = SandboxCheckouts(sandbox, clones, journal)
     # The timeout is below that of the port's steps, so that people read what cannot be reached.
     async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
@@ -102,14 +97,14 @@ def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
 
 async def check_sandbox(settings: Settings) -> int:
     """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
-    found = await probe(local_sandbox(settings))
+    found = await probe(chosen_sandbox(settings))
     print(found.model_dump_json())
     return 0 if found.ok else 1
 
 
-def _refused_mounts(error: BadSpec) -> Misused:
-    """The only sandbox setting that is parsed; BadSpecs of a ticket's steps end in the ticket."""
-    return Misused(f"PAWL_SANDBOX_MOUNTS cannot be used. {error}", "Correct it and start the worker again.")
+def _refused(error: BadSpec) -> Misused:
+    """A setting of the sandbox; BadSpecs of a ticket's steps end in the ticket."""
+    return Misused(f"The sandbox cannot be used as it is set. {error}", "Correct it and start the worker again.")
 
 
 def main() -> int:
@@ -123,7 +118,7 @@ def main() -> int:
             return asyncio.run(check_sandbox(settings))
         asyncio.run(run(settings, tracing.plugins))
     except (PawlError, BadSpec) as error:
-        problem = _refused_mounts(error) if isinstance(error, BadSpec) else error
+        problem = _refused(error) if isinstance(error, BadSpec) else error
         print(problem, file=sys.stderr)
         return problem.exit
     finally:

@@ -35,10 +35,19 @@ class Settings(BaseSettings):
     """SQLAlchemy URL of the gateway's receipts. Default: a SQLite file in home."""
     temporal_bin: Path | None = None
     """The `temporal` program that serves this machine's workflows. Default: found on PATH or fetched once."""
+    sandbox: str = "bubblewrap"
+    """Where untrusted work runs: bubblewrap, podman, docker, modal, e2b, daytona, runloop, northflank."""
+    sandbox_image: str = ""
+    """What sandboxes are made of where the repository names nothing, for providers that have images."""
+    installation: str = ""
+    """Tells this Pawl's sandboxes at a vendor from those of another. Default: made once and kept in home; workers on
+    several machines need the same one."""
     sandbox_mounts: str = ""
     """Host folders shown read-only inside every sandbox: `/host/dir[:/inside/dir]`, separated by commas."""
     sandbox_path: str = ""
     """Folders put in front of PATH inside the sandbox, separated by colons."""
+    unsafe_host: str = ""
+    """The sentence with which an operator runs untrusted work without a sandbox; see docs/operate/sandbox.md."""
     activity_slots: int = Field(default=100, ge=1)
     """How many steps one worker runs at once."""
     cached_workflows: int = Field(default=200, ge=1)

@@ -1,9 +1,10 @@
-"""Whether a sandbox can run on this machine, for `pawl doctor` and a worker's start."""
+"""Whether a sandbox can run here, for `pawl doctor` and a worker's start."""
 
-from activities.sandbox.bubblewrap import BubblewrapSandbox
-from activities.sandbox.refusals import Refused
+import secrets
+
+from activities.sandbox.refusals import BROKEN, Refused
 from workflows.domain.model import Record
-from workflows.ports.sandbox import SandboxError
+from workflows.ports.sandbox import Command, ExitReason, Sandbox, SandboxError, SandboxSpec
 
 
 class Probe(Record):
@@ -15,13 +16,25 @@ class Probe(Record):
     """What to do, exactly; empty when all is well."""
 
 
-async def probe(sandbox: BubblewrapSandbox) -> Probe:
-    """Run a real sandbox, with this provider's own settings, and say how it went."""
+async def probe(sandbox: Sandbox) -> Probe:
+    """Run a real sandbox of this provider, with its own settings, and say how it went."""
     tier = sandbox.capabilities.tier
     try:
-        await sandbox.prove()
+        await _run_one(sandbox)
     except Refused as refused:
         return Probe(ok=False, tier=tier, message=refused.message, fix=refused.fix)
     except SandboxError as error:
         return Probe(ok=False, tier=tier, message=str(error), fix="Try again; if it stays, read the message above.")
     return Probe(ok=True, tier=tier, message=f"A sandbox runs here: {tier}.")
+
+
+async def _run_one(sandbox: Sandbox) -> None:
+    spec = SandboxSpec(key=f"doctor-{secrets.token_hex(8)}", lifetime_seconds=300, idle_seconds=60)
+    ref = await sandbox.ensure(spec)
+    try:
+        await sandbox.start(ref, "proof", Command(argv=("true",)))
+        view = await sandbox.poll(ref, "proof", wait_seconds=60)
+    finally:
+        await sandbox.destroy(ref.key)
+    if view.reason is not ExitReason.EXITED or view.code != 0:
+        raise Refused(f"The sandbox ran `true` and it ended with {view.reason} {view.code}.", BROKEN)

@@ -9,7 +9,9 @@ from typing import Any
 
 from activities.sandbox.folders import job_name
 from activities.sandbox.launch import OUTPUT_CAP, require_sane
+from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.install import Place, installed
+from activities.sandbox.remote.shown import copy_in
 from activities.sandbox.remote.vendor import Said, Vendor
 from workflows.ports.sandbox import (
     BadSpec,
@@ -45,8 +47,9 @@ class RemoteSandbox(Sandbox):
 
     name = "remote"
 
-    def __init__(self, vendor: Vendor) -> None:
-        self._vendor = vendor
+    def __init__(self, vendor: Vendor, mounts: tuple[Mount, ...] = (), path_prefix: str = "") -> None:
+        """`mounts` are copied into every sandbox; `path_prefix` goes before the image's own PATH."""
+        self._vendor, self._mounts, self._path_prefix = vendor, mounts, path_prefix
         self._places: dict[str, Place] = {}
         """By instance."""
 
@@ -57,7 +60,9 @@ class RemoteSandbox(Sandbox):
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
         require_supported(spec, self.capabilities)
         ref = SandboxRef(key=spec.key, instance=await self._vendor.make(spec))
-        self._places[ref.instance] = await installed(self._vendor, ref.instance, _inside_name(ref), spec.limits)
+        place = await installed(self._vendor, ref.instance, _inside_name(ref), spec.limits)
+        await copy_in(self._vendor, ref.instance, place, self._mounts)
+        self._places[ref.instance] = place
         return ref
 
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
@@ -66,6 +71,7 @@ class RemoteSandbox(Sandbox):
             "argv": command.argv,
             "cwd": command.cwd,
             "env": command.env,
+            "path_prefix": self._path_prefix,
             "timeout": command.timeout_seconds,
             "output_cap": OUTPUT_CAP,
         }

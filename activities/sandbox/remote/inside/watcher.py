@@ -34,7 +34,7 @@ def run() -> None:
         limits = json.load(file)
     place.prepare()
     processes.adopt_orphans()  # should the keeper die
-    spec["env"] = {**_environment(), **spec["env"]}
+    spec["env"] = {**_environment(spec["path_prefix"]), **spec["env"]}
     job = _Job(spec, limits, stdin)
     job.watch()
     with open("exit.new", "w") as file:
@@ -140,9 +140,10 @@ class _Job:
         return ("signalled", killer) if killer else ("exited", os.WEXITSTATUS(status))
 
 
-def _environment() -> dict[str, str]:
+def _environment(path_prefix: str) -> dict[str, str]:
     """What every command has. The image says where its programs are; whatever else the vendor put there stays ours."""
     path = os.environ.get("PATH", _STANDARD_PATH)
+    path = f"{path_prefix}:{path}" if path_prefix else path
     return {"PATH": path, "HOME": place.HOME, "USER": "pawl", "LANG": "C.UTF-8", "TMPDIR": "/tmp"}  # noqa: S108
 
 
