@@ -8,9 +8,9 @@ from pathlib import Path
 
 from workflows.domain.model import Record
 
-_SOURCES = Path(__file__).parents[3]
+SOURCES = Path(__file__).parents[3]
 _INSIDE = Path(__file__).parent / "inside"
-_MODULES = (
+MODULES = (
     "activities/sandbox/tree.py",
     "activities/sandbox/supervisor/output.py",
     "activities/sandbox/supervisor/watch.py",
@@ -29,8 +29,8 @@ class Archive(Record):
 @cache
 def built() -> Archive:
     """The same bytes on every machine with the same sources."""
-    packages = {f"{parent}/__init__.py": "" for module in _MODULES for parent in Path(module).parents if parent.name}
-    files = packages | {module: (_SOURCES / module).read_text() for module in _MODULES} | {"__main__.py": _MAIN}
+    packages = {f"{parent}/__init__.py": "" for module in MODULES for parent in Path(module).parents if parent.name}
+    files = packages | {module: (SOURCES / module).read_text() for module in MODULES} | {"__main__.py": _MAIN}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(files):

@@ -1,5 +1,7 @@
 """The command's output, pumped into files up to a cap and dropped beyond it, so that nobody blocks or fills a disk."""
 
+from __future__ import annotations  # Python 3.8: this also runs inside of remote sandboxes
+
 import os
 
 _CHUNK = 1 << 16
