@@ -6,10 +6,11 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from activities.sandbox import cgroups, files, folders, images, jobs, mounts, scopes
+from activities.sandbox import cgroups, files, folders, images, jobs, leases, mounts, scopes
 from activities.sandbox.folders import About
 from activities.sandbox.launch import STANDARD_PATH, Shown, job_spec, require_sane
 from activities.sandbox.mounts import Mount
@@ -18,6 +19,7 @@ from workflows.ports.sandbox import (
     Capabilities,
     Command,
     ExitReason,
+    Gone,
     JobView,
     Network,
     Sandbox,
@@ -27,6 +29,8 @@ from workflows.ports.sandbox import (
     require_supported,
 )
 
+_SWEEP_SECONDS = 60.0
+_RENEW_SECONDS = 0.5
 _SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.025
 
 T = TypeVar("T")
@@ -54,6 +58,7 @@ class BubblewrapSandbox(Sandbox):
         self._cgroups = cgroups.find(cgroup_root)
         self._scopes = None if self._cgroups or os.geteuid() == 0 else scopes.find(cgroup_root)
         self._proven = False
+        self._sweep_at = 0.0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -72,6 +77,8 @@ class BubblewrapSandbox(Sandbox):
         require_supported(spec, self.capabilities)
         if spec.image:
             images.require_reference(spec.image)
+        if time.monotonic() >= self._sweep_at:
+            await self.sweep()
         if not self._proven:
             await self.prove()
         about = await asyncio.to_thread(self._make, spec)
@@ -92,8 +99,11 @@ class BubblewrapSandbox(Sandbox):
         self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
     ) -> JobView:
         folder = self._job(ref, job)
-        started = time.monotonic()
+        started, renewed = time.monotonic(), 0.0
         while (waited := time.monotonic() - started) < wait_seconds and not jobs.has_ended(folder):
+            if waited >= renewed:
+                folders.renew(self._folder(ref))
+                renewed = waited + _RENEW_SECONDS
             nap = max(_SHORTEST_NAP, min(waited / 8, _LONGEST_NAP))  # see the end late by an eighth of the time at most
             await asyncio.sleep(min(nap, wait_seconds - waited))
         return await self._within(ref, lambda _: jobs.view(folder, out_at, err_at))
@@ -121,18 +131,27 @@ class BubblewrapSandbox(Sandbox):
         await asyncio.to_thread(self._destroy, key)
 
     async def list(self, labels: Mapping[str, str]) -> list[SandboxInfo]:
-        found = [(key, folders.about_of(self._root / key)) for key in folders.living(self._root)]
-        return [
-            SandboxInfo(ref=SandboxRef(key=key, instance=about.instance), labels=about.labels, created=about.created)
-            for key, about in found
-            if labels.items() <= about.labels.items()
-        ]
+        found: list[SandboxInfo] = []
+        for key in folders.living(self._root):
+            with suppress(Gone):  # removed meanwhile
+                about = folders.about_of(self._root / key)
+                ref = SandboxRef(key=key, instance=about.instance)
+                found.append(SandboxInfo(ref=ref, labels=about.labels, created=about.created))
+        return [info for info in found if labels.items() <= info.labels.items()]
+
+    async def sweep(self) -> tuple[str, ...]:
+        """Remove the sandboxes whose time is over, what workers that died left half made or half removed, and
+        snapshots nobody has started from for 30 days. The keys of the removed sandboxes.
+
+        `ensure` does it now and then.
+        """
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        return await asyncio.to_thread(self._sweep)
 
     async def prove(self) -> None:
         """Run a real sandbox once. Raises Refused, with the exact fix, where none can run."""
         _bwrap()
         mounts.require_sources(self._mounts)
-        await asyncio.to_thread(self._bury_all)
         spec = SandboxSpec(key=f"proof-{secrets.token_hex(8)}")
         about = await asyncio.to_thread(self._make, spec)
         ref = SandboxRef(key=spec.key, instance=about.instance)
@@ -179,10 +198,12 @@ class BubblewrapSandbox(Sandbox):
         if self._cgroups and name:
             self._cgroups.remove(name)
 
-    def _bury_all(self) -> None:
-        """Finish what workers that died had begun to remove."""
+    def _sweep(self) -> tuple[str, ...]:
+        ended = leases.end(self._root)
         for remains in folders.taken_away(self._root):
             self._bury(remains)
+        leases.clear(self._root)
+        return ended
 
 
 def _bwrap() -> str:

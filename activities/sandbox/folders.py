@@ -1,6 +1,7 @@
 """The host side of local sandboxes: a folder per sandbox, a folder per job in it, each made and removed in one step.
 
-`<root>/<key>/about.json` what it is · `work/` its /work · `usage` bytes measured in work · `jobs/<job>/` see supervisor
+`<root>/<key>/about.json` what it is · `work/` its /work · `usage` bytes measured in work · `lease` touched by whoever
+asks for the sandbox · `jobs/<job>/` see supervisor
 """
 
 import fcntl
@@ -26,11 +27,16 @@ SPARE_UIDS = 100_000_000
 proxies beside them have the next so many."""
 
 
+LEASE = "lease"
+
+
 class About(Record):
     instance: str
     labels: dict[str, str]
     limits: SandboxLimits
     egress: tuple[str, ...] = ()
+    lifetime_seconds: int
+    idle_seconds: int
     created: datetime
     uid: int | None
     """The spare uid that owns its files; None: our own."""
@@ -44,13 +50,15 @@ def make(root: Path, spec: SandboxSpec, fill: Callable[[Path, int | None], None]
     if spec.key.startswith("."):
         raise BadSpec(f"The sandbox key {spec.key!r} must not start with a dot.")
     with suppress(Gone):
-        return about_of(root / spec.key)
+        return _renewed(root / spec.key)
     uid = _FIRST_SPARE_UID + secrets.randbelow(SPARE_UIDS) if os.geteuid() == 0 else None
     about = About(
         instance=secrets.token_hex(16),
         labels=spec.labels,
         limits=spec.limits,
         egress=spec.egress,
+        lifetime_seconds=spec.lifetime_seconds,
+        idle_seconds=spec.idle_seconds,
         created=datetime.now(UTC),
         uid=uid,
     )
@@ -58,12 +66,13 @@ def make(root: Path, spec: SandboxSpec, fill: Callable[[Path, int | None], None]
     with draft(root) as folder:
         for inner in ("jobs", "work"):
             (folder / inner).mkdir(mode=0o700)
+        (folder / LEASE).touch()
         fill(folder, uid)
         (folder / "about.json").write_text(about.model_dump_json())
         try:
             folder.rename(root / spec.key)
         except OSError:  # the key has a sandbox by now: a folder that is not empty is never replaced
-            return about_of(root / spec.key)
+            return _renewed(root / spec.key)
     return about
 
 
@@ -113,6 +122,23 @@ def living(root: Path) -> list[str]:
     return sorted(folder.name for folder in root.glob("[!.]*") if folder.is_dir())
 
 
+def renew(folder: Path) -> None:
+    """Say that the sandbox is wanted; one that is being removed stays so."""
+    with suppress(FileNotFoundError):
+        os.utime(folder / LEASE)
+
+
+def _renewed(folder: Path) -> About:
+    about = about_of(folder)
+    renew(folder)
+    return about
+
+
+def drafts(parent: Path) -> list[Path]:
+    """Folders that are being made, or were when their maker died."""
+    return list(parent.glob(".new-*"))
+
+
 def taken_away(root: Path) -> list[Path]:
     """The remains of sandboxes that were taken away and not yet removed."""
     return list(root.glob(".gone-*"))
@@ -137,6 +163,7 @@ def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
         about = about_of(folder)
         if about.instance != ref.instance:
             raise Gone(f"The sandbox {ref.key} was replaced by a new one.")
+        renew(folder)
         yield about
     finally:
         os.close(held)
@@ -144,15 +171,21 @@ def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
 
 def take_away(parent: Path, name: str) -> Path | None:
     """Make a sandbox or an image vanish from its name in one step; where its remains are, with nobody using them."""
+    remains = rename_away(parent, name)
+    if remains is not None:
+        os.close(lock(remains, fcntl.LOCK_EX))
+    return remains
+
+
+def rename_away(parent: Path, name: str) -> Path | None:
+    """The same for whoever holds it already."""
     if name.startswith(".") or "/" in name or not name:
         return None
     remains = parent / f".gone-{secrets.token_hex(8)}"
     try:
-        (parent / name).rename(remains)
+        return (parent / name).rename(remains)
     except FileNotFoundError:
         return None
-    os.close(lock(remains, fcntl.LOCK_EX))
-    return remains
 
 
 def remove(remains: Path) -> None:

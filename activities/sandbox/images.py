@@ -32,14 +32,14 @@ def require_reference(image: str) -> None:
 def keep(root: Path, bwrap: str, work: Path, uid: int | None) -> str:
     """Copy `work`, whose files belong to `uid`. The reference of the copy."""
     reference = f"local-{secrets.token_hex(16)}"
-    home = _home(root)
-    home.mkdir(mode=0o700, exist_ok=True)
-    with folders.draft(home) as draft:
+    folder = home(root)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with folders.draft(folder) as draft:
         (draft / "work").mkdir(mode=0o700)
         copy_tree(bwrap, work, draft / "work", uid)
         DiskWatch(str(draft / "work"), 0, str(draft / "usage")).measure()
         os.utime(draft)
-        draft.rename(home / reference)
+        draft.rename(folder / reference)
     return reference
 
 
@@ -53,21 +53,21 @@ def fill(root: Path, reference: str, bwrap: str, folder: Path, uid: int | None) 
 def forget(root: Path, reference: str) -> None:
     """Remove the image; what does not exist is fine. Sandboxes made from it share nothing with it."""
     require_reference(reference)
-    remains = folders.take_away(_home(root), reference)
+    remains = folders.take_away(home(root), reference)
     if remains is not None:
         folders.remove(remains)
 
 
 def unused_since(root: Path, moment: float) -> list[str]:
     """The images no sandbox was started from since that moment (seconds of Unix time), nor made since."""
-    return sorted(image.name for image in _home(root).glob("local-*") if image.stat().st_mtime < moment)
+    return sorted(image.name for image in home(root).glob("local-*") if image.stat().st_mtime < moment)
 
 
 @contextmanager
 def _using(root: Path, reference: str) -> Generator[Path]:
     """The image's folder, kept from being removed meanwhile."""
     require_reference(reference)
-    image = _home(root) / reference
+    image = home(root) / reference
     gone = Gone(f"The snapshot {reference} does not exist any more. Make another.")
     try:
         held = folders.lock(image, fcntl.LOCK_SH)
@@ -82,5 +82,6 @@ def _using(root: Path, reference: str) -> Generator[Path]:
         os.close(held)
 
 
-def _home(root: Path) -> Path:
+def home(root: Path) -> Path:
+    """The folder of all images."""
     return root / ".images"

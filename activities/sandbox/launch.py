@@ -88,6 +88,8 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         output_cap=OUTPUT_CAP,
         work=str(sandbox / "work"),
         usage=str(sandbox / "usage"),
+        lease=str(sandbox / folders.LEASE),
+        idle=about.idle_seconds,
         cgroups=shown.cgroups.plan(name, limits) if shown.cgroups else [],
         oom_events=shown.cgroups.oom_events(name) if shown.cgroups else "",
         launcher=shown.scopes.launcher(limits) if shown.scopes else [],

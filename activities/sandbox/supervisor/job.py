@@ -8,6 +8,7 @@ import select
 import time
 
 from . import egress, entry, watch
+from .lease import Lease
 from .output import Output
 from .spec import JobSpec
 from .store import is_own_store
@@ -46,6 +47,7 @@ class Job:
         self._handlers = {control: self._on_control}
         self._outputs: list[Output] = []
         self._disk = watch.DiskWatch(spec.work, spec.disk, spec.usage)
+        self._lease = Lease(spec.lease, spec.idle)
         self._memory: watch.MemoryWatch | None = None
 
     def run(self) -> None:
@@ -108,6 +110,8 @@ class Job:
             self._stop("oom")
         elif self._disk.exceeded():
             self._stop("disk")
+        elif self._lease.is_over():
+            self._stop("killed")
 
     def _stop(self, reason: str) -> None:
         """Kill the tree: bwrap's end ends process 1 of the sandbox, and that ends everything in it."""

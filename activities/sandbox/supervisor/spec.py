@@ -29,6 +29,8 @@ class JobSpec:
         output_cap: int,
         work: str,
         usage: str,
+        lease: str,
+        idle: float,
         cgroups: list[tuple[str, list[tuple[str, str]]]],
         oom_events: str,
         launcher: list[str],
@@ -64,6 +66,10 @@ class JobSpec:
         """The host folder that is /work."""
         self.usage = usage
         """File with the bytes /work held when it was last measured."""
+        self.lease = lease
+        """The file that is touched whenever the sandbox is asked for something."""
+        self.idle = idle
+        """Seconds without that after which the command is ended."""
         self.cgroups = cgroups
         """(folder to make, [(file, value)]); empty: no cgroup is writable, limits and watchdog are used instead."""
         self.oom_events = oom_events

@@ -12,10 +12,8 @@ import pytest
 pytestmark = pytest.mark.sandbox
 
 _HERE = Path(__file__).parent
-_SUITE = [
-    str(_HERE / f"test_{name}.py")
-    for name in ("contract", "egress", "escape", "limits", "processors", "snapshots", "systemd")
-]
+_NAMES = ("contract", "egress", "escape", "leases", "limits", "processors", "snapshots", "systemd")
+_SUITE = [str(_HERE / f"test_{name}.py") for name in _NAMES]
 _UID = "1899999999"
 
 # Interpreter and project may lie where only root may enter: they are shown at the same paths, to this run alone.
