@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.sandbox
 
 _HERE = Path(__file__).parent
-_NAMES = ("contract", "egress", "escape", "leases", "limits", "processors", "snapshots", "systemd")
+_NAMES = ("contract", "egress", "escape", "first_process", "leases", "limits", "processors", "snapshots", "systemd")
 _SUITE = [str(_HERE / f"test_{name}.py") for name in _NAMES]
 _UID = "1899999999"
 
