@@ -55,6 +55,8 @@ class Rule(NamedTuple):
             address = literal(host)
             return address is not None and address in self.block
         wanted = host.lower().removesuffix(".")
+        if not _is_name(wanted):  # a resolver may read less of it than we do: up to a NUL, say
+            return False
         return wanted.endswith(f".{self.name}") if self.below else wanted == self.name
 
 
@@ -68,7 +70,7 @@ def parse(text: str) -> Rule:
         return Rule(text=text, name="", below=False, block=block, ports=ports)
     below = host.startswith("*.")
     name = host.removeprefix("*.").removesuffix(".").lower()
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or name.rpartition(".")[2].isdigit():
+    if not _is_name(name) or name.rpartition(".")[2].isdigit():
         raise ValueError(f"{text!r} names no host: write a name, *.name, an address or a block of addresses.")
     if below and "." not in name:
         raise ValueError(f"{text!r} would allow everything below {name!r}. Name the hosts.")
@@ -89,11 +91,17 @@ def may_dial(rules: Iterable[Rule], address: Address, port: int) -> bool:
 
 def literal(host: str) -> Address | None:
     """The address that the text spells out in the one usual form; None for a name. Other spellings of addresses, such
-    as `0x7f.1`, are names to us, and no rule covers them."""
+    as `0x7f.1` or one with a zone, are names to us, and no rule covers them."""
+    if "%" in host:
+        return None
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def _is_public(address: Address) -> bool:

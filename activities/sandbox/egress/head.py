@@ -8,6 +8,8 @@ _LINE = re.compile(rb"([A-Z]{1,20}) (\S{1,8000}) HTTP/1\.[01]")
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*")
 _OURS = ("connection", "host", "keep-alive", "upgrade")
 """Headers between the client and us; the server gets its own."""
+_HOST = re.compile(r"[!-~]{1,255}")
+_PORT = re.compile(r"[0-9]{1,5}")
 _HTTP = 80
 _MOST_PORT = 65_535
 
@@ -59,6 +61,6 @@ def _authority(text: str, port: int | None) -> tuple[str, int]:
     host, colon, digits = text.rpartition(":")
     if not colon or digits.endswith("]"):
         host, digits = text, "" if port is None else str(port)
-    if not host or not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= _MOST_PORT):
+    if not (_HOST.fullmatch(host) and _PORT.fullmatch(digits) and 0 < int(digits) <= _MOST_PORT):
         raise BadHead("Name the host and the port.")
     return host, int(digits)

@@ -15,6 +15,8 @@ from workflows.domain import egress
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _SIGKILL = 9
 _MEMORY = 512 << 20
+_WRITTEN = 64 << 20
+"""Bytes of the log, several times what all decisions of a job need. A write beyond fails, and nothing leaves."""
 
 
 def main(words: Sequence[str]) -> None:
@@ -39,4 +41,5 @@ def _become(uid: int | None, supervisor: int) -> None:
     if os.getppid() != supervisor:
         raise SystemExit("The supervisor died.")
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN, _WRITTEN))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
