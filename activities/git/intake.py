@@ -11,6 +11,7 @@ from activities.git.command import Git, GitError
 from activities.git.states import BadState, ChangedFile
 
 _SECONDS = 120
+_LISTING_SECONDS = 20
 _MOST_LISTING_BYTES = 16 * 1024 * 1024
 
 
@@ -60,10 +61,14 @@ class _Look:
             raise BadState(f"The workspace state is not one commit on the base {base_sha}.")
 
     async def at_files(self, sha: str, base_sha: str) -> None:
-        listing = await self._git.run(
-            "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", base_sha, sha,
-            repository=self._clone, env=self._env, timeout_seconds=_SECONDS, most_bytes=_MOST_LISTING_BYTES,
-        )  # fmt: skip
+        try:
+            listing = await self._git.run(
+                "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", base_sha, sha,
+                repository=self._clone, env=self._env, timeout_seconds=_LISTING_SECONDS,
+                most_bytes=_MOST_LISTING_BYTES,
+            )  # fmt: skip
+        except GitError as error:  # folders in folders, many times the same: a few bytes can name billions of files
+            raise BadState(f"The workspace state changes more files than can be listed: {error}") from error
         changed = list(states.changed_files(listing.out))
         if listing.cut or len(changed) > states.MOST_CHANGED_FILES:
             raise BadState(f"The workspace state changes more than {states.MOST_CHANGED_FILES:,} files.")
