@@ -16,7 +16,7 @@ from workflows.domain.review import Review
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.words import counted, pull_request_body, sandbox_words, summary
+from workflows.domain.words import counted, merge_gate_text, pull_request_body, sandbox_words, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
     ClosePullRequest,
@@ -161,14 +161,13 @@ class Ticket(TicketWork):
 
     async def _build(self, plan: Plan) -> WorkDone:
         await self._arrive(Phase.BUILDING)
-        return await self._work_until_checks_pass(Role.BUILDER, self._told(plan=plan))
+        return await self._work_until_pushed(Role.BUILDER, self._told(plan=plan))
 
     async def _open_pull_request(self, plan: Plan, work: WorkDone) -> PullRequest:
-        change = await self._publish()
         opening = OpenPullRequest(
             repository=self._on.repository,
-            branch=change.branch,
-            head_sha=change.head_sha,
+            branch=self._on.branch,
+            head_sha=self._head,
             title=f"{self._order.identifier}: {self._on.ticket.title}"[:200],
             body=pull_request_body(self._on.ticket, plan, work, self._approved_by, self._order.label),
         )
@@ -213,16 +212,13 @@ class Ticket(TicketWork):
 
     async def _fix(self, plan: Plan, review: Review, remarks: tuple[str, ...] = ()) -> None:
         await self._arrive(Phase.BUILDING)
-        await self._work_until_checks_pass(Role.FIXER, self._told(plan=plan, review=review, remarks=remarks))
-        if self._state != self._published:
-            await self._publish()
+        await self._work_until_pushed(Role.FIXER, self._told(plan=plan, review=review, remarks=remarks))
 
     # Merge
 
     async def _merge_when_approved(self, plan: Plan, pull_request: PullRequest, review: Review) -> None:
         while True:
-            findings = "\n".join(f"- {finding.markdown()}" for finding in review.findings)
-            text = f"Pull request {pull_request.number} is ready: {pull_request.url}\n\n{findings}".strip()
+            text = merge_gate_text(pull_request, review, self._change)
             action, decision = await self._gate(Phase.MERGE_GATE, text, self._head)
             if action is Action.REJECT:
                 raise Ended(Phase.DECLINED, f"The pull request was rejected. {decision.note}".strip())

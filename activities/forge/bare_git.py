@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from temporalio import activity
 
 from activities.errors import stop
+from activities.forge.departure import ready
 from activities.forge.pulls import CLOSED, MERGED, OPEN, Pull, Pulls, review_text
 from activities.git import TrustedClones, remotes
 from activities.git.bare import alone, commit_tree
@@ -56,19 +57,17 @@ class BareGitForge(Forge):
     async def publish_change(self, change: PublishChange) -> Change:
         repository = change.repository
         with told():
-            state = await self.clones.import_state(repository, await self._state(change.state))
-            commit = await self.clones.commit(repository, state, change.message)
-            size = await self.clones.diffstat(repository, commit)
-            if size.files == 0:
-                raise stop(Failure.WORKSPACE_BROKEN, "The workspace state holds no change.")
+            made = await ready(self.clones, self.journal, change)
+            if not made.pushed:
+                return made
             async with self._alone(repository):
                 there = await self._head(self._own(repository), change.branch)
-                if there != commit:
+                if there != made.head_sha:
                     await self._refuse_to_bury(change, there)
-                    await self.clones.push(repository, repository.url, commit, change.branch, expected=there)
+                    await self.clones.push(repository, repository.url, made.head_sha, change.branch, expected=there)
                 if pull := self._pulls(repository).open_on(change.branch):
-                    await self._show_head(repository, pull, commit)
-        return Change(branch=change.branch, head_sha=commit, **size._asdict())
+                    await self._show_head(repository, pull, made.head_sha)
+        return made
 
     @activity.defn
     async def read_diff(self, request: ReadDiff) -> str:
@@ -137,12 +136,6 @@ class BareGitForge(Forge):
                 f"{branch} of {source} and of the local forge have gone different ways.",
                 f"Run `git pull --no-rebase {own} {branch}` in it, then resume.",
             )
-
-    async def _state(self, ref: str) -> bytes:
-        try:
-            return await self.journal.load(ref)
-        except KeyError:
-            raise stop(Failure.WORKSPACE_BROKEN, f"The journal does not hold the workspace state {ref!r}.") from None
 
     async def _refuse_to_bury(self, change: PublishChange, there: str) -> None:
         """Only what Pawl put on the branch may be replaced: the last publication, or one of a run that was reset."""

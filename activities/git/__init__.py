@@ -2,6 +2,7 @@
 
 from activities.git.clones import DiffStat, TrustedClones
 from activities.git.command import Git, GitError
+from activities.git.inspection import Inspection, Rules, inspected
 from activities.git.remotes import AccessDenied, PushRejected, RepositoryMissing
 from activities.git.states import BadState
 
@@ -11,7 +12,10 @@ __all__ = [
     "DiffStat",
     "Git",
     "GitError",
+    "Inspection",
     "PushRejected",
     "RepositoryMissing",
+    "Rules",
     "TrustedClones",
+    "inspected",
 ]

@@ -28,6 +28,7 @@ CONFIG = {
     "core.protectHFS": "true",
     "core.protectNTFS": "true",
     "core.bigFileThreshold": "8m",
+    "core.quotePath": "false",
     "fetch.fsckObjects": "true",
     "receive.fsckObjects": "true",
     "transfer.fsckObjects": "true",

@@ -12,6 +12,9 @@ MOST_BUNDLE_BYTES = 128 * 1024 * 1024
 MOST_FILE_BYTES = 50 * 1024 * 1024
 MOST_CHANGED_BYTES = 256 * 1024 * 1024
 MOST_CHANGED_FILES = 20_000
+_MOST_NAME_BYTES = 255
+_MOST_PATH_BYTES = 1_000
+"""What the file systems of Linux and Macs hold: 255 bytes a name, 1,024 a path with the folder it is put into."""
 _MOST_HEADER_BYTES = 64 * 1024
 _SHA = re.compile(r"[0-9a-f]{40}")
 
@@ -75,6 +78,8 @@ def objection(file: ChangedFile, link_target: bytes = b"") -> str:
     parts = path.split("/")
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in path):
         return f"The name of {path!r} holds control characters."
+    if len(file.path) > _MOST_PATH_BYTES or any(len(part.encode()) > _MOST_NAME_BYTES for part in parts):
+        return f"The path {path[:80]}... is too long: {_MOST_NAME_BYTES} bytes a name, {_MOST_PATH_BYTES:,} in all."
     if any(part in ("", ".", "..") or part.lower().rstrip(". ") == ".git" for part in parts):
         return f"{path} would be written outside the checkout or into git's own folder."
     if file.is_module:

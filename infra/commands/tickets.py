@@ -29,16 +29,15 @@ from infra.settings import Settings
 from infra.temporal import connect
 from infra.whoami import whoami
 from workflows.domain.budget import TOKENS_OUT, Bill, Spend
-from workflows.domain.decision import MOST_WORDS, Action, Decision, misnamed, short
+from workflows.domain.decision import GATES, MOST_WORDS, Action, Decision, misnamed, short
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
-from workflows.domain.words import counted
+from workflows.domain.words import counted, what_waits
 
 _RESUME = "resume {id}"
 _COMMANDS: dict[Phase, tuple[str, ...]] = {
-    Phase.PLAN_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
-    Phase.MERGE_GATE: ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}"),
+    **dict.fromkeys(GATES, ("approve {id} --of {subject}", 'request-changes {id} "what to change"', "reject {id}")),
     Phase.QUESTION: ('answer {id} --of {subject} "your answer"',),
     Phase.BUDGET_GATE: ("top-up {id} --usd 5", "abort {id}"),
     Phase.BLOCKED: (_RESUME, "abort {id}"),
@@ -172,9 +171,9 @@ def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, S
         terminal.print(f"\n[bold yellow]{safe(status.waiting_for)}[/]")
     for command in _commands(status):
         terminal.print(safe(f"  pawl {command.format(id=status.identifier, subject=short(status.subject))}"))
-    if status.phase is Phase.PLAN_GATE and status.plan:
+    if waits := what_waits(status):
         terminal.print()
-        terminal.print(HarmlessMarkdown(status.plan))
+        terminal.print(HarmlessMarkdown(waits))
     places = [f"Repository {status.repository}", f"branch {status.branch}" if status.branch else ""]
     if status.pull_request:
         places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")

@@ -11,9 +11,10 @@ from infra import client
 from infra.demo.screen import Screen
 from infra.exits import OutOfReach, Refused
 from infra.whoami import whoami
-from workflows.domain.decision import Action, Decision
+from workflows.domain.decision import GATES, Action, Decision
 from workflows.domain.order import TicketStatus
 from workflows.domain.ticket import Phase
+from workflows.domain.words import what_waits
 
 _AGAIN_SECONDS = 3.0
 """When a decision has changed nothing for so long, the demo asks again."""
@@ -34,8 +35,7 @@ _GATE = (
 )
 _ABORT = Offer("x", Action.ABORT, "abort")
 OFFERS: dict[Phase, tuple[Offer, ...]] = {
-    Phase.PLAN_GATE: _GATE,
-    Phase.MERGE_GATE: _GATE,
+    **dict.fromkeys(GATES, _GATE),
     Phase.QUESTION: (Offer("w", Action.ANSWER, "answer in words", "Your answer:"), _ABORT),
     Phase.BUDGET_GATE: (_ABORT,),
     Phase.BLOCKED: (Offer("g", Action.RESUME, "go on"), _ABORT),
@@ -89,8 +89,8 @@ class Gate:
         screen = self._screen
         screen.text()
         screen.line(f"{status.waiting_for}.", "bold yellow")
-        if status.phase is Phase.PLAN_GATE:
-            screen.markdown(status.plan)
+        if waits := what_waits(status):
+            screen.markdown(waits)
         if status.phase is Phase.MERGE_GATE and status.pull_request:
             screen.text(f"Read it: {status.pull_request.url}")
         if self._yes:
@@ -116,7 +116,7 @@ class Gate:
         if status.phase is Phase.QUESTION:
             note = "Nobody is here to answer. Decide by the ticket, and say in your summary how."
             await self._send(Action.ANSWER, Decision(note=note, by=by))
-        elif status.phase in (Phase.PLAN_GATE, Phase.MERGE_GATE):
+        elif status.phase in GATES:
             await self._send(Action.APPROVE, Decision(by=by, of=status.subject))
         else:
             note = f"The demo cannot go on by itself. {status.waiting_for}"

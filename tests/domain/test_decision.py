@@ -8,6 +8,7 @@ from workflows.domain.decision import Action, Decision, Desk, refusal, understoo
 from workflows.domain.ticket import Phase
 
 PLAN = Desk(phase=Phase.PLAN_GATE, subject="abc123def456")
+PUSH = Desk(phase=Phase.PUSH_GATE, subject="e" * 40)
 MERGE = Desk(phase=Phase.MERGE_GATE, subject="f" * 40)
 BUILDING = Desk(phase=Phase.BUILDING)
 PAUSED = Desk(phase=Phase.BUILDING, paused=True)
@@ -31,6 +32,10 @@ ONLY_DOLLARS = Desk(phase=Phase.BUILDING, counts_tokens=False)
         (Action.APPROVE, Decision(of="abc123def4567"), PLAN, "Stale"),
         (Action.APPROVE, Decision(of="f" * 12), MERGE, None),  # as it is shown
         (Action.APPROVE, Decision(of="e" * 40), MERGE, f"you saw {'e' * 12}, but {'f' * 12} is waiting"),
+        (Action.APPROVE, Decision(of="e" * 12), PUSH, None),
+        (Action.APPROVE, Decision(of="f" * 12), PUSH, "Stale"),
+        (Action.REQUEST_CHANGES, Decision(), PUSH, "needs a note"),
+        (Action.REJECT, Decision(), PUSH, None),
         (Action.APPROVE, Decision(of="r1"), Desk(phase=Phase.MERGE_GATE, subject="r1"), None),
         (Action.APPROVE, Decision(), BUILDING, "Nothing to approve"),
         (Action.APPROVE, Decision(), QUESTION, "Nothing to approve"),

@@ -12,8 +12,11 @@ from workflows.domain.ticket import Phase
     [
         (Phase.PLAN_GATE, "Building", Action.APPROVE),
         (Phase.PLAN_GATE, "building", Action.APPROVE),
+        (Phase.PUSH_GATE, "Reviewing", Action.APPROVE),
         (Phase.MERGE_GATE, "Done", Action.APPROVE),
         (Phase.PLAN_GATE, "Declined", Action.REJECT),
+        (Phase.PUSH_GATE, "Declined", Action.REJECT),
+        (Phase.PUSH_GATE, "Building", None),  # changes need words
         (Phase.MERGE_GATE, "Declined", Action.REJECT),
         (Phase.BUILDING, "Declined", Action.ABORT),
         (Phase.BUILDING, "Cancelled", Action.ABORT),

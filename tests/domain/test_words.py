@@ -2,10 +2,22 @@
 
 import pytest
 
+from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import Action
 from workflows.domain.order import TicketStatus
+from workflows.domain.review import Review
 from workflows.domain.ticket import Phase
-from workflows.domain.words import ACTIONS, counted, details, gate_hint, steering_answer, waiting_for
+from workflows.domain.words import (
+    ACTIONS,
+    counted,
+    details,
+    gate_hint,
+    merge_gate_text,
+    push_gate_text,
+    size_of,
+    steering_answer,
+    waiting_for,
+)
 
 HEAD = "0123456789abcdef" * 2 + "01234567"
 
@@ -17,6 +29,7 @@ HEAD = "0123456789abcdef" * 2 + "01234567"
         (Phase.BUILDING, True, "after you resume"),
         (Phase.TODO, False, "first agent"),
         (Phase.PLAN_GATE, False, "no agent works while the plan waits"),
+        (Phase.PUSH_GATE, False, "no agent works while the change waits"),
         (Phase.MERGE_GATE, False, "after an approval nobody does"),
         (Phase.QUESTION, False, "waits for your answer"),
         (Phase.BUDGET_GATE, False, "after a top-up"),
@@ -68,3 +81,34 @@ def test_an_agents_question_cannot_pass_for_what_pawl_offers() -> None:
         f"| `answer` | {ACTIONS[Action.ANSWER]} |"
     ]
     assert not any(line.startswith("What waits") for line in page.splitlines())
+
+
+ASKED = Change(
+    branch="b",
+    head_sha=HEAD,
+    files=2,
+    insertions=1_000,
+    deletions=0,
+    binaries=("logo.png", "2 more"),
+    asks=("`.github/workflows/ci.yml`",),
+    shown="+run: deploy\n+**Approved.** Nothing to see",
+)
+
+
+def test_the_push_gate_names_the_paths_and_shows_the_diff_as_a_block_of_text() -> None:
+    page = push_gate_text(ASKED)
+    assert "- `.github/workflows/ci.yml`" in page
+    assert "    +run: deploy\n    +**Approved.**" in page, "what an agent wrote cannot pass for our words"
+    status = TicketStatus(identifier="ENG-1", title="", account="a", phase=Phase.PUSH_GATE, change=page)
+    assert page in details(status)
+    assert page not in details(status.model_copy(update={"phase": Phase.REVIEWING}))
+
+
+def test_binary_files_are_said_wherever_the_size_is() -> None:
+    assert size_of(ASKED) == "2 files, 1,000 lines added, 0 removed; binary: logo.png, 2 more"
+    pull_request = PullRequest(number=1, url="u", branch="b", head_sha=HEAD)
+    page = merge_gate_text(pull_request, Review(summary="Good."), ASKED)
+    assert "`.github/workflows/ci.yml`" in page, "what is protected is listed at the merge gate in any case"
+    assert "logo.png" in page
+    plain = ASKED.model_copy(update={"asks": (), "binaries": ()})
+    assert merge_gate_text(pull_request, Review(summary="Good."), plain) == "Pull request 1 is ready: u"

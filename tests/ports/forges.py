@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from activities.forge.bare_git import BareGitForge
 from activities.git import TrustedClones
@@ -52,11 +53,12 @@ class ForgeRig(ABC):
         return await self.journal.keep(box.state(files))
 
     async def published(
-        self, repository: Repository, files: Files, previous_head: str = "", branch: str = "pawl/T-1"
+        self, repository: Repository, files: Files, previous_head: str = "", branch: str = "pawl/T-1", **rules: Any
     ) -> Change:
+        """`rules`: what the policy says, and what a person has allowed."""
         state = await self.state(repository, files)
         change = PublishChange(
-            repository=repository, branch=branch, state=state, message="Do it", previous_head=previous_head
+            repository=repository, branch=branch, state=state, message="Do it", previous_head=previous_head, **rules
         )
         return await self.forge.publish_change(change)
 

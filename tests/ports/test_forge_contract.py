@@ -9,9 +9,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.journal.sql import SqlJournal
 from infra.journal import JournalStore
+from tests.activities.git.secrets import GITHUB
 from tests.ports.forges import RIGS, ForgeRig
 from workflows.domain.change import Change, Repository
 from workflows.domain.failures import Failure
+from workflows.domain.policy import ChangeLimits
 from workflows.domain.review import Finding, Severity
 from workflows.ports.forge import (
     ClosePullRequest,
@@ -122,6 +124,42 @@ async def test_a_state_that_cannot_be_published(rig: ForgeRig) -> None:
             await rig.forge.publish_change(change)
         assert failure(caught) is Failure.WORKSPACE_BROKEN
     assert rig.head(repository, "pawl/T-1") == ""
+
+
+async def test_what_breaks_the_limits_is_not_pushed_and_is_said_as_a_failed_check(rig: ForgeRig) -> None:
+    repository = await rig.opened()
+    first = await rig.published(repository, {"a.txt": "1\n"})
+    limits = ChangeLimits(max_lines=3)
+    change = await rig.published(repository, {"a.txt": "1\n2\n3\n"}, previous_head=first.head_sha, limits=limits)
+    assert change.refused is not None
+    assert (change.pushed, change.refused.ok) == (False, False)
+    assert change.refused.summary == "what may leave: 1 reason not to push the change"
+    assert "It changes 5 lines; 3 may be." in change.refused.excerpt
+    assert "It changes 5 lines; 3 may be." in await rig.journal.load_text(change.refused.log)
+    assert rig.head(repository, "pawl/T-1") == first.head_sha
+
+
+async def test_a_secret_is_not_pushed_and_stands_in_no_record(rig: ForgeRig) -> None:
+    repository = await rig.opened()
+    change = await rig.published(repository, {"src/a.py": f"x = 1\nkey = '{GITHUB}'\n"})
+    assert change.refused is not None
+    assert "src/a.py:2 looks like a secret (GitHub Token)" in change.refused.excerpt
+    assert GITHUB not in change.model_dump_json() + await rig.journal.load_text(change.refused.log)
+    assert rig.head(repository, "pawl/T-1") == ""
+
+
+async def test_protected_paths_are_pushed_only_as_a_person_allowed_them(rig: ForgeRig) -> None:
+    repository = await rig.opened()
+    files = {".github/workflows/ci.yml": "on: push\n", "a.txt": "1\n"}
+    held = await rig.published(repository, files)
+    assert (held.pushed, held.refused, held.asks) == (False, None, ("`.github/workflows/ci.yml`",))
+    assert "+on: push" in held.shown
+    assert rig.head(repository, "pawl/T-1") == ""
+    other = await rig.published(repository, files | {".gitlab-ci.yml": "x\n"}, allowed=held.asks_digest)
+    assert (other.pushed, rig.head(repository, "pawl/T-1")) == (False, "")
+    pushed = await rig.published(repository, files, allowed=held.asks_digest)
+    assert (pushed.pushed, pushed.head_sha, pushed.asks) == (True, held.head_sha, held.asks)
+    assert rig.head(repository, "pawl/T-1") == held.head_sha
 
 
 async def test_the_diff_is_kept_in_the_journal(rig: ForgeRig) -> None:

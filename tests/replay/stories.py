@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from activities.errors import stop
 from tests.workflows.conftest import Run
-from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, red, submits, works
+from tests.workflows.world import CLEAN, GREEN, PLAN, World, asks, done, red, refuses, submits, works
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
 from workflows.domain.decision import Action
@@ -55,9 +55,9 @@ def struck_reviewed_and_fixed() -> Story:
 
 def asked_and_topped_up() -> Story:
     world = World()
-    asks = TurnReport(end=TurnEnd.ASKED, summary="ask_human", question="Left or right?")
+    question = TurnReport(end=TurnEnd.ASKED, summary="ask_human", question="Left or right?")
     out = TurnReport(end=TurnEnd.MONEY_OUT, summary="not sent", detail="$0.10 is left.")
-    world.turns[Role.BUILDER] = [asks, out, done("s1")]
+    world.turns[Role.BUILDER] = [question, out, done("s1")]
 
     async def people(run: Run) -> None:
         await _approves(run)
@@ -143,6 +143,23 @@ def steered_and_paused() -> Story:
     return Story(world, people, (Role.BUILDER,))
 
 
+def refused_then_allowed_to_push() -> Story:
+    """The first attempt may not leave; the second waits for a person, who first wants something changed."""
+    world = World(published=[refuses, asks])
+    world.turns[Role.BUILDER] = [done("s1"), done("s2"), done("s3")]
+
+    async def people(run: Run) -> None:
+        await _approves(run)
+        held = await run.until(Phase.PUSH_GATE)
+        await run.act(Action.REQUEST_CHANGES, note="Without the deployment.")
+        await run.until(lambda status: status.phase is Phase.PUSH_GATE and status.subject != held.subject)
+        await run.act(Action.APPROVE, by="Ada")
+        await run.until(Phase.MERGE_GATE)
+        await run.act(Action.APPROVE)
+
+    return Story(world, people)
+
+
 def claim_lost() -> Story:
     world = World(failures={"claim_ticket": [stop(Failure.CLAIM_LOST, "Taken by somebody else.")]})
 
@@ -162,5 +179,6 @@ STORIES: tuple[Callable[[], Story], ...] = (
     aborted_in_mid_build,
     taken_over,
     steered_and_paused,
+    refused_then_allowed_to_push,
     claim_lost,
 )

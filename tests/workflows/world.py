@@ -90,6 +90,22 @@ def done(state: str) -> TurnReport:
     return submits(WorkDone(summary="Mended."), state)
 
 
+def pushes(change: PublishChange) -> Change:
+    return Change(branch=change.branch, head_sha=f"head-of-{change.state}", files=1, insertions=1, deletions=0)
+
+
+def refuses(change: PublishChange) -> Change:
+    report = CheckReport(ok=False, summary="what may leave: 1 reason", log="sha256:why", fingerprint="leave")
+    return pushes(change).model_copy(update={"pushed": False, "refused": report})
+
+
+def asks(change: PublishChange) -> Change:
+    """Holds a change of CI until a person has allowed its content."""
+    digest = "d" * 40
+    more = {"asks": ("`.ci/run`",), "asks_digest": digest, "shown": "+deploy", "pushed": change.allowed == digest}
+    return pushes(change).model_copy(update=more)
+
+
 @dataclass
 class World:
     """Scripts and memories. The defaults make a ticket go straight to the merge gate."""
@@ -102,6 +118,8 @@ class World:
             Role.FIXER: [],
         }
     )
+    published: list[Callable[[PublishChange], Change]] = field(default_factory=lambda: [pushes])
+    """How the next changes fare at the forge; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
     failures: dict[str, list[Exception]] = field(default_factory=dict)
@@ -170,7 +188,8 @@ class _Forge(_Adapter, Forge):
     @activity.defn
     async def publish_change(self, change: PublishChange) -> Change:
         await self.world.heard(change)
-        return Change(branch=change.branch, head_sha=f"head-of-{change.state}", files=1, insertions=1, deletions=0)
+        script = self.world.published
+        return (script.pop(0) if len(script) > 1 else script[0])(change)
 
     @activity.defn
     async def read_diff(self, request: ReadDiff) -> str:

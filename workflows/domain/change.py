@@ -48,13 +48,24 @@ class CheckReport(Record):
 
 
 class Change(Record):
-    """A branch as it was published."""
+    """What is to be seen on a branch: its one commit, and whether it was pushed."""
 
     branch: str
     head_sha: str
     files: int
     insertions: int
     deletions: int
+    binaries: tuple[str, ...] = ()
+    """New and changed files whose lines nobody can read; at most 20, the last one then says how many more."""
+    pushed: bool = True
+    refused: CheckReport | None = None
+    """Why it was not pushed, for the agent, as a failed check."""
+    asks: tuple[str, ...] = ()
+    """What only a person can allow, pushed or not: a line of Markdown each."""
+    asks_digest: str = ""
+    """Digest of what `asks` is about, by content: allowed once, it need not be asked for again until that changes."""
+    shown: str = ""
+    """The part of the diff a person needs to decide on `asks`, cut to size with a notice; no line with a secret."""
 
 
 class PullRequest(Record):

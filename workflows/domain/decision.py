@@ -35,8 +35,8 @@ class Decision(Record):
     by: str = Field(default="", max_length=200)
     """Who decided, as they name themselves."""
     of: str = Field(default="", max_length=64)
-    """The hash that was seen: the plan's at the plan gate, the branch head's at the merge gate, the question's where
-    one is asked, or its beginning. Empty: today's."""
+    """The hash that was seen: the plan's at the plan gate, the commit's at the push and merge gates, the question's
+    where one is asked, or its beginning. Empty: today's."""
     usd: Decimal | None = Field(default=None, gt=0, le=MOST_USD)
     """For top-up: by how many dollars the ceiling rises."""
     tokens: int | None = Field(default=None, gt=0, le=MOST_TOKENS)
@@ -88,10 +88,12 @@ class Desk(Record):
     """Whether a ceiling of this kind is in force, or may be: until the policy is read nobody knows."""
 
 
+GATES = (Phase.PLAN_GATE, Phase.PUSH_GATE, Phase.MERGE_GATE)
+"""Where a person approves a hash."""
 NEEDS_PHASE: dict[Action, tuple[Phase, ...]] = {
-    Action.APPROVE: (Phase.PLAN_GATE, Phase.MERGE_GATE),
-    Action.REQUEST_CHANGES: (Phase.PLAN_GATE, Phase.MERGE_GATE),
-    Action.REJECT: (Phase.PLAN_GATE, Phase.MERGE_GATE),
+    Action.APPROVE: GATES,
+    Action.REQUEST_CHANGES: GATES,
+    Action.REJECT: GATES,
     Action.ANSWER: (Phase.QUESTION,),
 }
 MOST_WORDS = 10_000

@@ -1,10 +1,9 @@
 """Events from the board: what it means that a person moved a card."""
 
-from workflows.domain.decision import Action
+from workflows.domain.decision import GATES, Action
 from workflows.domain.ticket import Phase
 
 _AT_WORK = (Phase.PLANNING, Phase.BUILDING, Phase.REVIEWING)
-_GATES = (Phase.PLAN_GATE, Phase.MERGE_GATE)
 
 
 def phase_of(status: str) -> Phase | None:
@@ -36,8 +35,9 @@ _PHASES = {_letters(phase): phase for phase in Phase} | {"canceled": Phase.CANCE
 
 _MOVES: dict[tuple[Phase, Phase], Action] = {
     (Phase.PLAN_GATE, Phase.BUILDING): Action.APPROVE,
+    (Phase.PUSH_GATE, Phase.REVIEWING): Action.APPROVE,
     (Phase.MERGE_GATE, Phase.DONE): Action.APPROVE,
-    **{(gate, Phase.DECLINED): Action.REJECT for gate in _GATES},
+    **{(gate, Phase.DECLINED): Action.REJECT for gate in GATES},
     **{(Phase.BLOCKED, working): Action.RESUME for working in _AT_WORK},
 }
 

@@ -56,6 +56,8 @@ class TicketStatus(Record):
     """The hash that waits for approval."""
     plan: str = ""
     """The current plan as Markdown."""
+    change: str = ""
+    """What of the change waits to be allowed at the push gate, as Markdown."""
     repository: str = ""
     branch: str = ""
     sessions: tuple[SessionLine, ...] = ()

@@ -44,6 +44,56 @@ class SandboxPolicy(SandboxLimits):
         return readable(rules)
 
 
+class ChangeLimits(Record):
+    """How large a change may be that is pushed. What is larger goes back to the agent."""
+
+    max_files: int = Field(default=500, ge=1, le=20_000)
+    max_lines: int = Field(default=20_000, ge=1)
+    """Added and deleted lines of text files."""
+    max_file_mb: int = Field(default=5, ge=1, le=50)
+    """MiB of one new or changed file."""
+    max_mb: int = Field(default=25, ge=1, le=256)
+    """MiB of all new and changed files together."""
+
+
+class ProtectedPaths(Record):
+    """Which files a person must approve before they are pushed, beside those of `workflows.domain.protected`."""
+
+    paths: tuple[str, ...] = Field(default=(), max_length=200)
+    """Further globs."""
+    allow: tuple[str, ...] = Field(default=(), max_length=200)
+    """Globs of exceptions, which win."""
+    lock_files: bool = False
+    """Whether lock files of package managers are protected, too."""
+
+    @field_validator("paths", "allow")
+    @classmethod
+    def _hold_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
+        return _globs(globs)
+
+
+class SecretScan(Record):
+    """What the scan of the added lines passes over."""
+
+    allow: tuple[str, ...] = Field(default=(), max_length=200)
+    """Globs of files that are not scanned, such as test keys."""
+    allow_markers: bool = False
+    """Whether a scanner's marker on a line settles it. Else a person decides on lines that an agent has marked."""
+
+    @field_validator("allow")
+    @classmethod
+    def _hold_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
+        return _globs(globs)
+
+
+def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises ValueError, in words, for what can match no path of a repository."""
+    for glob in globs:
+        if not glob.strip() or glob.startswith(("/", "!")) or "\\" in glob or ".." in glob.split("/"):
+            raise ValueError(f"{glob!r} names no path: write it from the repository's root, such as 'deploy/**'")
+    return globs
+
+
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"
 _BRANCH_PREFIX = re.compile(rf"({_WORD}/)*({_WORD}[.-]?)?")
 
@@ -65,6 +115,9 @@ class Policy(Record):
     budget: Budget = Budget()
     models: Models = Models()
     sandbox: SandboxPolicy = SandboxPolicy()
+    change: ChangeLimits = ChangeLimits()
+    protected: ProtectedPaths = ProtectedPaths()
+    secrets: SecretScan = SecretScan()
     branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""

@@ -24,6 +24,7 @@ class Phase(StrEnum):
     PLANNING = "Planning"
     PLAN_GATE = "Plan gate"
     BUILDING = "Building"
+    PUSH_GATE = "Push gate"
     REVIEWING = "Reviewing"
     MERGE_GATE = "Merge gate"
     QUESTION = "Question"
@@ -44,7 +45,9 @@ class Phase(StrEnum):
         return self in _FINAL
 
 
-_WAITING = frozenset({Phase.PLAN_GATE, Phase.MERGE_GATE, Phase.QUESTION, Phase.BUDGET_GATE, Phase.BLOCKED})
+_WAITING = frozenset(
+    {Phase.PLAN_GATE, Phase.PUSH_GATE, Phase.MERGE_GATE, Phase.QUESTION, Phase.BUDGET_GATE, Phase.BLOCKED}
+)
 _FINAL = frozenset({Phase.DONE, Phase.DECLINED, Phase.GAVE_UP, Phase.CANCELLED, Phase.TAKEN_OVER})
 
 

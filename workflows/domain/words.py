@@ -1,8 +1,10 @@
 """The sentences a stranger reads in the Temporal UI and on the ticket."""
 
-from workflows.domain.decision import Action, short
+from workflows.domain.change import Change, PullRequest
+from workflows.domain.decision import GATES, Action, short
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.plan import Plan
+from workflows.domain.review import Review
 from workflows.domain.session import WorkDone
 from workflows.domain.ticket import Phase, Ticket
 
@@ -22,14 +24,14 @@ ACTIONS: dict[Action, str] = {
 
 _ASKS: dict[Phase, str] = {
     Phase.PLAN_GATE: "Waiting for your approval of the plan",
+    Phase.PUSH_GATE: "Waiting for your approval to push what only a person may allow",
     Phase.MERGE_GATE: "Waiting for your approval of the pull request",
     Phase.QUESTION: "The agent asks you something",
     Phase.BUDGET_GATE: "The budget is used up",
     Phase.BLOCKED: "Blocked: a step cannot go on",
 }
 _OFFERS: dict[Phase, tuple[Action, ...]] = {
-    Phase.PLAN_GATE: (Action.APPROVE, Action.REQUEST_CHANGES, Action.REJECT),
-    Phase.MERGE_GATE: (Action.APPROVE, Action.REQUEST_CHANGES, Action.REJECT),
+    **dict.fromkeys(GATES, (Action.APPROVE, Action.REQUEST_CHANGES, Action.REJECT)),
     Phase.QUESTION: (Action.ANSWER,),
     Phase.BUDGET_GATE: (Action.TOP_UP, Action.ABORT),
     Phase.BLOCKED: (Action.RESUME, Action.ABORT),
@@ -40,6 +42,8 @@ _HEARD_AT: dict[Phase, str] = {
     Phase.TODO: "Kept: the first agent reads it when it begins.",
     Phase.PLAN_GATE: "Kept: no agent works while the plan waits for you. The next one reads it when it begins, the "
     "builder after an approval. To have the plan changed, use request-changes.",
+    Phase.PUSH_GATE: "Kept: no agent works while the change waits for you. The next one reads it when it begins. To "
+    "have the change changed, use request-changes.",
     Phase.MERGE_GATE: "Kept: no agent works while the pull request waits for you. Only one that you send it back to "
     "with request-changes reads it; after an approval nobody does.",
     Phase.QUESTION: "Kept: the agent waits for your answer and reads it together with that.",
@@ -69,9 +73,15 @@ def steering_answer(phase: Phase, paused: bool = False) -> str:
 def details(status: TicketStatus) -> str:
     """The ticket's page in the Temporal UI, as Markdown: where it is, what it waits for, what to send."""
     head = f"**{status.identifier}** {status.title}\n\nPhase: **{status.phase}**{' (paused)' if status.paused else ''}"
-    parts = [head, _offer(status), status.plan if status.phase is Phase.PLAN_GATE else "", _figures(status)]
+    parts = [head, _offer(status), what_waits(status), _figures(status)]
     parts.append("\n".join(f"- {line}" for line in status.story[-12:]))
     return "\n\n".join(part for part in parts if part)
+
+
+def what_waits(status: TicketStatus) -> str:
+    """What a person decides about, as Markdown: the plan, or the part of the change that is protected."""
+    texts = {Phase.PLAN_GATE: status.plan, Phase.PUSH_GATE: status.change}
+    return texts.get(status.phase, "")
 
 
 def _offer(status: TicketStatus) -> str:
@@ -140,6 +150,36 @@ def strike_comment(said: str, excerpt: str) -> str:
     """A strike as people read it on the ticket. The output is untrusted: indented, it stays a block of text."""
     lines = "\n".join(f"    {line}" for line in excerpt.splitlines())
     return f"{said}\n\n{lines}" if lines else said
+
+
+def size_of(change: Change) -> str:
+    """`3 files, 40 lines added, 2 removed`, with the files nobody can read by lines."""
+    size = f"{counted(change.files, 'file')}, {change.insertions:,} lines added, {change.deletions:,} removed"
+    return f"{size}; binary: {', '.join(change.binaries)}" if change.binaries else size
+
+
+def push_gate_text(change: Change) -> str:
+    """What only a person may allow, before anything of the change is pushed. The diff is untrusted: it is indented."""
+    asks = "\n".join(f"- {ask}" for ask in change.asks)
+    shown = "\n".join(f"    {line}" for line in change.shown.splitlines())
+    return (
+        f"**Nothing of this change is pushed until a person allows it** ({size_of(change)}). It touches what runs with "
+        f"the repository's secrets, decides who reviews, or is obeyed by the next agent:\n\n{asks}\n\n{shown}"
+    ).strip()
+
+
+def merge_gate_text(pull_request: PullRequest, review: Review, change: Change | None) -> str:
+    """What waits for the merge: where to read it, what is still open, and what a person had to allow in it."""
+    findings = "\n".join(f"- {finding.markdown()}" for finding in review.findings)
+    asks = "\n".join(f"- {ask}" for ask in change.asks) if change else ""
+    binaries = ", ".join(change.binaries) if change else ""
+    parts = (
+        f"Pull request {pull_request.number} is ready: {pull_request.url}",
+        findings,
+        f"**Allowed by a person at the push gate**\n\n{asks}" if asks else "",
+        f"Binary files, which no reviewer can read by lines: {binaries}" if binaries else "",
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def gate_hint(identifier: str, subject: str) -> str:

@@ -9,6 +9,7 @@ from temporalio.workflow import ActivityConfig
 
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.model import Record
+from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
 from workflows.domain.review import Finding
 from workflows.ports import PATIENT, Port
 
@@ -28,6 +29,11 @@ class PublishChange(Record):
     message: str = Field(max_length=20_000)
     previous_head: str = ""
     """What we last published on the branch; empty when we never did. Anything else there was pushed by a person."""
+    limits: ChangeLimits = ChangeLimits()
+    protected: ProtectedPaths = ProtectedPaths()
+    secrets: SecretScan = SecretScan()
+    allowed: str = ""
+    """The `asks_digest` that a person has allowed."""
 
 
 class ReadDiff(Record):
@@ -81,7 +87,10 @@ class Forge(Port):
     @activity.defn
     @abstractmethod
     async def publish_change(self, change: PublishChange) -> Change:
-        """Turn a workspace state into one commit on the branch and push it. The same request gives the same commit.
+        """Turn a workspace state into one commit on the branch, look at it from all sides, and push it. The same
+        request gives the same commit. What breaks the limits, holds a secret or could not be checked out everywhere is
+        refused; what touches protected paths is pushed only when its digest was allowed. Neither leaves this machine,
+        and the answer says why.
 
         Raises BranchMoved when somebody else pushed to the branch, WorkspaceBroken when the state fails fsck or
         holds no change.

@@ -1,0 +1,205 @@
+"""Looking at a change before anybody else's machine sees it: limits, names, secrets, and what a person must allow."""
+
+import hashlib
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from activities.git import outgoing, patches
+from activities.git.clones import TrustedClones
+from activities.git.command import Git
+from activities.git.outgoing import GITLINK, Touched
+from activities.git.scanning import ScanFailed, Secret, scanned
+from workflows.domain.change import Repository
+from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
+from workflows.domain.protected import exempt, protected
+
+_MOST_BYTES = 512 * 1024 * 1024
+"""Of an answer of git: twice what a policy can let a change have."""
+_MOST_NAMED = 20
+_MOST_ASKS = 100
+_MOST_SHOWN_FILES = 50
+_MOST_SHOWN = 6_000
+_HOW_TO_MARK = (
+    "Take it out: read it from the environment, or make it up while the program runs. If it is no secret, write "
+    "`pragma: allowlist secret` in a comment at the end of its line; a person then decides."
+)
+
+
+class Rules(NamedTuple):
+    limits: ChangeLimits
+    protected: ProtectedPaths
+    secrets: SecretScan
+
+
+class Inspection(NamedTuple):
+    problems: tuple[str, ...]
+    """Why the change must not leave, a sentence each, for the agent."""
+    asks: tuple[str, ...]
+    """What a person must allow, a line of Markdown each."""
+    digest: str
+    """Over the content of what `asks` is about; empty when nothing is asked."""
+    shown: str
+    """What of the diff a person reads to decide."""
+    binaries: tuple[str, ...]
+
+
+async def inspected(clones: TrustedClones, repository: Repository, commit: str, rules: Rules) -> Inspection:
+    """Look at a commit on the base. Nothing of the tree is executed, checked out or converted.
+
+    Raises GitError when git cannot tell.
+    """
+    return await _Look(clones, repository, commit, rules).whole()
+
+
+class _Look:
+    def __init__(self, clones: TrustedClones, repository: Repository, commit: str, rules: Rules) -> None:
+        self._clones, self._repository, self._commit, self._rules = clones, repository, commit, rules
+        self._git: Git = clones.git
+        self._clone = clones.path(repository.name)
+
+    async def whole(self) -> Inspection:
+        changed = list(outgoing.touched(await self._ask(*_RAW, self._repository.base_sha, self._commit)))
+        problems = await self._too_large(changed)
+        if problems:  # what is too large is not read at all
+            return Inspection(tuple(problems), (), "", "", ())
+        before, after = await self._listed(self._repository.base_sha), await self._listed(self._commit)
+        problems += outgoing.unportable([one.path for one in changed if one.status == "A"], [*before], [*after])
+        contents = await self._contents([one for one in changed if one.is_file])
+        known = set(before.values())
+        pointers = {one.path for one in changed if outgoing.is_pointer(contents.get(one.path, b""))}
+        problems += [_without_object(one.path) for one in changed if one.path in pointers and one.blob not in known]
+        binaries = [path for path, content in contents.items() if outgoing.is_binary(content)]
+        secrets, unscanned = await self._secrets(binaries)
+        problems += unscanned
+        settled = self._rules.secrets.allow_markers
+        problems += [_told(secret) for secret in secrets if not secret.marked]
+        asked_for = dict.fromkeys(protected([one.path for one in changed], self._rules.protected), "")
+        asked_for |= {one.path: "a submodule is removed" for one in changed if one.mode_before == GITLINK}
+        unconverted = await self._wanted_as_pointers([path for path in contents if path not in pointers])
+        asked_for |= dict.fromkeys(unconverted, "content, where .gitattributes wants a Git LFS pointer")
+        marked = [secret for secret in secrets if secret.marked and not settled]
+        asks, digest = _asks(changed, asked_for, marked)
+        shown = await self._shown([*asked_for], secrets) if asks and not problems else ""
+        return Inspection(tuple(problems), asks, digest, shown, _named(binaries))
+
+    async def _too_large(self, changed: Sequence[Touched]) -> list[str]:
+        files = [one for one in changed if one.is_file]
+        asked = "".join(f"{one.blob}\n" for one in files).encode()
+        answer = await self._ask("cat-file", "--batch-check=%(objectsize)", stdin=asked)
+        sizes = dict(zip((one.path for one in files), map(int, answer.split()), strict=True))
+        stat = await self._clones.diffstat(self._repository, self._commit)
+        return list(outgoing.oversize(sizes, stat.insertions + stat.deletions, stat.files, self._rules.limits))
+
+    async def _listed(self, commit: str) -> dict[str, str]:
+        """Path -> object of everything in a commit's tree."""
+        rows = (await self._ask("ls-tree", "-r", "-z", commit)).split(b"\0")
+        entries = (row.decode(errors="replace").partition("\t") for row in rows if row)
+        return {path: about.split(" ")[2] for about, _, path in entries}
+
+    async def _contents(self, files: Sequence[Touched]) -> dict[str, bytes]:
+        """Path -> content. The limits have seen to it that this fits into memory."""
+        out = await self._ask("cat-file", "--batch", stdin="".join(f"{one.blob}\n" for one in files).encode())
+        contents: dict[str, bytes] = {}
+        at = 0
+        for one in files:
+            head = out.index(b"\n", at)
+            size = int(out[at:head].split(b" ")[2])
+            contents[one.path], at = out[head + 1 : head + 1 + size], head + size + 2
+        return contents
+
+    async def _secrets(self, binaries: Collection[str]) -> tuple[list[Secret], list[str]]:
+        """What looks like a secret on added lines, and why the change could not be scanned, if so."""
+        patch = await self._git.run(
+            *_PATCH, "--unified=0", "--text", "--irreversible-delete", self._repository.base_sha, self._commit,
+            repository=self._clone,
+        )  # fmt: skip
+        if patch.cut:
+            return [], ["It is too large to be scanned for secrets. Change large files in a ticket of their own."]
+        allowed = self._rules.secrets.allow
+        added = (line for line in patches.lines_of(patch.out) if line.path and line.path not in binaries)
+        try:
+            return await scanned(line for line in added if not exempt(line.path, allowed)), []
+        except ScanFailed as error:
+            return [], [f"It could not be scanned for secrets: {error}. Shorten its lines, or change fewer of them."]
+
+    async def _wanted_as_pointers(self, paths: Sequence[str]) -> list[str]:
+        """Those of the files that the change's own .gitattributes want kept as Git LFS pointers."""
+        with tempfile.TemporaryDirectory(prefix="pawl-") as folder:
+            env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+            await self._git.run("read-tree", self._commit, repository=self._clone, env=env)
+            asked = "".join(f"{path}\0" for path in paths).encode()
+            said = await self._git.run(
+                "check-attr", "--cached", "-z", "--stdin", "filter", repository=self._clone, env=env, stdin=asked
+            )
+        parts = said.out.decode(errors="replace").split("\0")
+        return [path for path, value in zip(parts[::3], parts[2::3], strict=False) if value == "lfs"]
+
+    async def _shown(self, paths: Sequence[str], secrets: Sequence[Secret]) -> str:
+        patch = await self._git.run(
+            *_PATCH, self._repository.base_sha, self._commit, "--", *paths[:_MOST_SHOWN_FILES],
+            repository=self._clone, most_bytes=8 * _MOST_SHOWN,
+        )  # fmt: skip
+        hidden = {(secret.path, secret.line) for secret in secrets}
+        lines = (
+            "+[not shown: it looks like a secret]"
+            if (line.path, line.number) in hidden
+            else line.raw.decode(errors="replace")
+            for line in patches.lines_of(patch.out)
+        )
+        text = "\n".join(lines)
+        if len(text) <= _MOST_SHOWN and not patch.cut and len(paths) <= _MOST_SHOWN_FILES:
+            return text
+        return f"{text[:_MOST_SHOWN]}\n[cut: read the rest with git --git-dir={self._clone} show {self._commit}]"
+
+    async def _ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        return (await self._git.run(*arguments, repository=self._clone, stdin=stdin, most_bytes=_MOST_BYTES)).out
+
+
+_RAW = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev")
+_PATCH = ("diff-tree", "-r", "-p", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
+
+
+def _without_object(path: str) -> str:
+    return (
+        f"{path} is a Git LFS pointer whose object is not in the repository, and none can be uploaded from here. "
+        "Leave it as it was, or leave it out."
+    )
+
+
+def _told(secret: Secret) -> str:
+    return f"{secret.path}:{secret.line} looks like a secret ({secret.kind}). {_HOW_TO_MARK}"
+
+
+def _asks(
+    changed: Sequence[Touched], asked_for: dict[str, str], marked: Sequence[Secret]
+) -> tuple[tuple[str, ...], str]:
+    """What a person is asked, and the digest of the files it is about."""
+    by_path = {one.path: one for one in changed}
+    lines = [
+        f"`{_code(path)}`{' (deleted)' if by_path[path].status == 'D' else ''}{f': {why}' if why else ''}"
+        for path, why in asked_for.items()
+    ]
+    lines += [
+        f"`{_code(secret.path)}:{secret.line}` looks like a secret ({secret.kind}); the agent marked it as none"
+        for secret in marked
+    ]
+    if not lines:
+        return (), ""
+    about = sorted({*asked_for, *(secret.path for secret in marked)})
+    text = "\n".join(f"{by_path[path].mode} {by_path[path].blob} {path}" for path in about)
+    whole = "\n".join((text, *lines))
+    if len(lines) > _MOST_ASKS:
+        lines = [*lines[:_MOST_ASKS], f"and {len(lines) - _MOST_ASKS:,} more"]
+    return tuple(lines), hashlib.sha256(whole.encode()).hexdigest()[:40]
+
+
+def _named(paths: Sequence[str]) -> tuple[str, ...]:
+    more = len(paths) - _MOST_NAMED
+    return tuple(paths) if more <= 0 else (*paths[:_MOST_NAMED], f"{more:,} more")
+
+
+def _code(path: str) -> str:
+    """A name that cannot end the Markdown around it."""
+    return path.replace("`", "'")

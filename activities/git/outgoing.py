@@ -1,0 +1,90 @@
+"""What speaks against a change that is about to leave: its size, its names, its large files. Pure rules over facts."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from workflows.domain.policy import ChangeLimits
+
+GITLINK, LINK = "160000", "120000"
+_MIB = 1024 * 1024
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
+_LFS = b"version https://git-lfs.github.com/spec/v1\n"
+_MOST_POINTER_BYTES = 1024
+
+
+class Touched(NamedTuple):
+    """An entry of the tree that is another one, or none, after the change."""
+
+    path: str
+    mode_before: str
+    mode: str
+    blob: str
+    status: str
+    """`A`dded, `M`odified, `D`eleted or `T`urned into another type."""
+
+    @property
+    def is_file(self) -> bool:
+        return self.status != "D" and self.mode not in (GITLINK, LINK)
+
+
+def touched(raw: bytes) -> Iterator[Touched]:
+    """Read `git diff-tree -r -z --raw --no-renames --no-abbrev`."""
+    parts = raw.split(b"\0")
+    for about, path in zip(parts[::2], parts[1::2], strict=False):
+        before, mode, _, blob, status = about.decode().removeprefix(":").split(" ")
+        yield Touched(path.decode(errors="replace"), before, mode, blob, status)
+
+
+def oversize(sizes: Mapping[str, int], lines: int, files: int, limits: ChangeLimits) -> Iterator[str]:
+    """What is too large. `sizes`: bytes of new and changed files; `lines`: added and deleted ones of text files."""
+    if files > limits.max_files:
+        yield f"It changes {files:,} files; {limits.max_files:,} may be. Leave out what the ticket does not need."
+    if lines > limits.max_lines:
+        yield f"It changes {lines:,} lines; {limits.max_lines:,} may be. Leave out what is generated."
+    for path, size in sizes.items():
+        if size > limits.max_file_mb * _MIB:
+            yield f"{path} has {size:,} bytes; a file may have {limits.max_file_mb} MiB. Leave it out or shrink it."
+    if (total := sum(sizes.values())) > limits.max_mb * _MIB:
+        yield f"Its files have {total:,} bytes together; {limits.max_mb} MiB may leave. Leave large ones out."
+
+
+def unportable(added: Iterable[str], before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    """Names new to the repository that Windows or a Mac could not check out beside the others."""
+    known = {part for path in before for part in _prefixes(path)}
+    new = dict.fromkeys(part for path in added for part in _prefixes(path) if part not in known)
+    if not new:
+        return
+    spellings: dict[str, set[str]] = {}
+    for path in after:
+        for part in _prefixes(path):
+            spellings.setdefault(_folded(part), set()).add(part)
+    for path in new:
+        name = path.rpartition("/")[2]
+        if _RESERVED.fullmatch(name) or name != name.rstrip(". ") or re.search(r'[<>:"|?*\\]', name):
+            yield f"{path} is a name that Windows cannot hold. Choose another one."
+        if others := spellings.get(_folded(path), set()) - {path}:
+            twin = min(others)
+            yield f"{path} and {twin} are one file to Windows and Macs. Choose another name."
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """The path and every folder above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def is_pointer(content: bytes) -> bool:
+    """Whether a file's content is a Git LFS pointer, of an object kept elsewhere."""
+    return len(content) < _MOST_POINTER_BYTES and content.startswith(_LFS) and b"\noid sha256:" in content
+
+
+def is_binary(content: bytes) -> bool:
+    """As git decides, whatever the repository's attributes say."""
+    return b"\0" in content[:8_000]

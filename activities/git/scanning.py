@@ -1,0 +1,59 @@
+"""Having a patch's added lines scanned for secrets, by a process that may be killed."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from activities.git.patches import Line
+
+_PROGRAM = Path(__file__).with_name("scanner.py")
+_SECONDS = 150
+
+
+class Secret(NamedTuple):
+    """Where something looks like a secret, and what kind. Never the secret itself."""
+
+    path: str
+    line: int
+    kind: str
+    marked: bool
+    """Whether a marker on its line says that it is none."""
+
+
+class ScanFailed(Exception):
+    """The lines could not be scanned; the message says why, without quoting them."""
+
+
+async def scanned(added: Iterable[Line]) -> list[Secret]:
+    """Raises ScanFailed."""
+    files: dict[str, list[tuple[int, str]]] = {}
+    for line in added:
+        files.setdefault(line.path, []).append((line.number, line.text))
+    if not files:
+        return []
+    return [Secret(*found) for found in json.loads(await _run(files))]
+
+
+async def _run(files: Mapping[str, list[tuple[int, str]]]) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", str(_PROGRAM),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        cwd="/", env={"PYTHONUTF8": "1"}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(_SECONDS):
+            out, _ = await process.communicate(json.dumps(files).encode())
+    except TimeoutError:
+        raise ScanFailed(f"the scan took more than {_SECONDS} s") from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        raise ScanFailed(f"the scanner ended with {process.returncode}")
+    return out
