@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.errors import stop
 from activities.forge.departure import ready
 from activities.forge.pulls import CLOSED, MERGED, OPEN, Pull, Pulls, review_text
-from activities.git import TrustedClones, remotes
+from activities.git import TrustedClones, remotes, without_secrets
 from activities.git.bare import alone, commit_tree
 from activities.git.failures import told
 from infra.files import replace_file
@@ -79,10 +79,11 @@ class BareGitForge(Forge):
     async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:
         repository = request.repository
         with told():
+            body = await without_secrets(request.body)
             async with self._alone(repository):
                 pulls = self._pulls(repository)
                 pull = pulls.open_on(request.branch) or pulls.create(
-                    request.title, request.body, request.branch, repository.base_branch, request.head_sha
+                    request.title, body, request.branch, repository.base_branch, request.head_sha
                 )
                 head = await self._head(self._own(repository), request.branch)
                 await self._show_head(repository, pull, head or request.head_sha)
@@ -91,9 +92,10 @@ class BareGitForge(Forge):
     @activity.defn
     async def post_review(self, review: PostReview) -> None:
         with told():
+            text = await without_secrets(review_text(review.summary, review.findings))
             async with self._alone(review.repository):
                 pull = self._pull(review.repository, review.number)
-                pull.say(review.key, review_text(review.summary, review.findings))
+                pull.say(review.key, text)
                 pull.save()
 
     @activity.defn

@@ -4,6 +4,7 @@ from activities.git.clones import DiffStat, TrustedClones
 from activities.git.command import Git, GitError
 from activities.git.inspection import Inspection, Rules, inspected
 from activities.git.remotes import AccessDenied, PushRejected, RepositoryMissing
+from activities.git.scanning import without_secrets
 from activities.git.states import BadState
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "Rules",
     "TrustedClones",
     "inspected",
+    "without_secrets",
 ]

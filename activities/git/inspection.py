@@ -10,7 +10,7 @@ from activities.git import outgoing, patches
 from activities.git.clones import TrustedClones
 from activities.git.command import Git
 from activities.git.outgoing import GITLINK, Touched
-from activities.git.scanning import ScanFailed, Secret, scanned
+from activities.git.scanning import HIDDEN, ScanFailed, Secret, scanned
 from workflows.domain.change import Repository
 from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
 from workflows.domain.protected import exempt, protected
@@ -143,9 +143,7 @@ class _Look:
         )  # fmt: skip
         hidden = {(secret.path, secret.line) for secret in secrets}
         lines = (
-            "+[not shown: it looks like a secret]"
-            if (line.path, line.number) in hidden
-            else line.raw.decode(errors="replace")
+            f"+{HIDDEN}" if (line.path, line.number) in hidden else line.raw.decode(errors="replace")
             for line in patches.lines_of(patch.out)
         )
         text = "\n".join(lines)

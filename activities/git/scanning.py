@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from activities.git.command import GitError
 from activities.git.patches import Line
 
+HIDDEN = "[not shown: it looks like a secret]"
 _PROGRAM = Path(__file__).with_name("scanner.py")
 _SECONDS = 150
 
@@ -24,7 +26,7 @@ class Secret(NamedTuple):
     """Whether a marker on its line says that it is none."""
 
 
-class ScanFailed(Exception):
+class ScanFailed(GitError):
     """The lines could not be scanned; the message says why, without quoting them."""
 
 
@@ -36,6 +38,15 @@ async def scanned(added: Iterable[Line]) -> list[Secret]:
     if not files:
         return []
     return [Secret(*found) for found in json.loads(await _run(files))]
+
+
+async def without_secrets(text: str) -> str:
+    """The text with every line left out that looks like a secret, as agents may quote one. Raises ScanFailed."""
+    lines = text.split("\n")
+    hidden = await scanned(Line(f"+{line}".encode(), "text.md", number) for number, line in enumerate(lines))
+    for secret in hidden:
+        lines[secret.line] = HIDDEN
+    return "\n".join(lines)
 
 
 async def _run(files: Mapping[str, list[tuple[int, str]]]) -> bytes:

@@ -148,6 +148,21 @@ async def test_a_secret_is_not_pushed_and_stands_in_no_record(rig: ForgeRig) -> 
     assert rig.head(repository, "pawl/T-1") == ""
 
 
+async def test_a_secret_that_an_agent_quotes_stands_on_no_page(rig: ForgeRig) -> None:
+    repository = await rig.opened()
+    change = await rig.published(repository, {"a.txt": "1\n"})
+    opening = rig.opening(repository, change).model_copy(update={"body": f"Mended.\n\nUse {GITHUB}.\n\nDone."})
+    number = (await rig.forge.open_pull_request(opening)).number
+    finding = Finding(severity=Severity.BLOCKER, path="a.txt", line=1, text=f"This is no place for {GITHUB}.")
+    posting = PostReview(repository=repository, number=number, key="k", summary="Look.", findings=(finding,))
+    await rig.forge.post_review(posting)
+    page = rig.page(repository, number)
+    assert GITHUB not in page
+    assert page.count("[not shown: it looks like a secret]") == 2
+    assert "Mended." in page
+    assert "Done." in page
+
+
 async def test_protected_paths_are_pushed_only_as_a_person_allowed_them(rig: ForgeRig) -> None:
     repository = await rig.opened()
     files = {".github/workflows/ci.yml": "on: push\n", "a.txt": "1\n"}
