@@ -1,6 +1,7 @@
 """Looking at a change before anybody else's machine sees it: limits, names, secrets, and what a person must allow."""
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -18,9 +19,10 @@ from workflows.domain.protected import exempt, protected
 _MOST_BYTES = 512 * 1024 * 1024
 """Of an answer of git: twice what a policy can let a change have."""
 _MOST_NAMED = 20
-_MOST_ASKS = 100
+_MOST_ASKS = 50
 _MOST_SHOWN_FILES = 50
 _MOST_SHOWN = 6_000
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _HOW_TO_MARK = (
     "Take it out: read it from the environment, or make it up while the program runs. If it is no secret, write "
     "`pragma: allowlist secret` in a comment at the end of its line; a person then decides."
@@ -146,7 +148,7 @@ class _Look:
             f"+{HIDDEN}" if (line.path, line.number) in hidden else line.raw.decode(errors="replace")
             for line in patches.lines_of(patch.out)
         )
-        text = "\n".join(lines)
+        text = _visible("\n".join(lines))
         if len(text) <= _MOST_SHOWN and not patch.cut and len(paths) <= _MOST_SHOWN_FILES:
             return text
         return f"{text[:_MOST_SHOWN]}\n[cut: read the rest with git --git-dir={self._clone} show {self._commit}]"
@@ -200,4 +202,9 @@ def _named(paths: Sequence[str]) -> tuple[str, ...]:
 
 def _code(path: str) -> str:
     """A name that cannot end the Markdown around it."""
-    return path.replace("`", "'")
+    return _visible(path.replace("`", "'"))
+
+
+def _visible(text: str) -> str:
+    """The text with what a screen does not show, or shows in another order than it runs, written out."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

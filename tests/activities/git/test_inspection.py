@@ -107,6 +107,12 @@ async def test_what_was_allowed_stays_allowed_until_its_content_changes(look: Lo
     assert mode.digest != first.digest
 
 
+async def test_a_person_sees_what_a_screen_would_hide_or_turn_round(look: Look) -> None:
+    seen = await look({".github/workflows/\u202elmy.yml": "run: x # \u2066 ok \x1b[2K\n"})
+    assert seen.asks == ("`.github/workflows/\\u202elmy.yml`",)
+    assert "+run: x # \\u2066 ok \\u001b[2K" in seen.shown
+
+
 async def test_a_policy_says_what_else_is_protected_and_what_is_not(look: Look) -> None:
     rules = RULES._replace(protected=ProtectedPaths(paths=("Dockerfile",), allow=(".github/**",), lock_files=True))
     seen = await look({WORKFLOW: "x\n", "Dockerfile": "FROM x\n", "uv.lock": "1\n"}, rules)
