@@ -50,8 +50,8 @@ COMMANDS = {
     "hooks": """
         mkdir -p /work/hooks
         for hook in pre-commit post-commit commit-msg prepare-commit-msg post-index-change post-checkout post-merge \
-            pre-push reference-transaction pre-receive update post-receive post-update push-to-checkout fsmonitor-watchman \
-            pre-auto-gc post-rewrite proc-receive sendemail-validate applypatch-msg
+            pre-push reference-transaction pre-receive update post-receive post-update push-to-checkout \
+            fsmonitor-watchman pre-auto-gc post-rewrite proc-receive sendemail-validate applypatch-msg
         do for at in /work/hooks .git/hooks /work/.pawl/git/hooks; do
             mkdir -p $at; printf '#!/bin/sh\\nTRAP\\n' > $at/$hook; chmod +x $at/$hook
         done; done
