@@ -32,6 +32,9 @@ PROVIDER_KEYS = frozenset(
 ) | {"ANTHROPIC_AUTH_TOKEN", "PAWL_GATEWAY_DB_URL"}
 """Variables that only the gateway sees."""
 
+SANDBOX_VENDORS = ("MODAL_", "E2B_", "DAYTONA_", "RUNLOOP_", "NORTHFLANK_")
+"""What the names of sandbox vendors' own settings begin with, keys among them."""
+
 
 class Part(StrEnum):
     SERVER = "server"
@@ -206,8 +209,7 @@ ARENAS = "2"
 
 
 def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What one part sees: the settings by name, where this home's server and gateway are, providers' keys for the
-    gateway alone."""
+    """What one part sees: the settings by name, where this home's server and gateway are, and the keys it needs."""
     given = {
         f"PAWL_{name.upper()}": str(value)
         for name, value in settings.model_dump(exclude_unset=True).items()
@@ -218,7 +220,14 @@ def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) ->
     if server is not None and not server_is_elsewhere():
         where["TEMPORAL_ADDRESS"] = server.address
     seen = {**inherited, **given, **where, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": ARENAS}
-    return {name: value for name, value in seen.items() if part is Part.GATEWAY or name not in PROVIDER_KEYS}
+    return {name: value for name, value in seen.items() if _may_see(part, name)}
+
+
+def _may_see(part: Part, name: str) -> bool:
+    """Keys of models are the gateway's, those of sandbox vendors the worker's; nobody else gets either."""
+    if name in PROVIDER_KEYS:
+        return part is Part.GATEWAY
+    return part is Part.WORKER or not name.startswith(SANDBOX_VENDORS)
 
 
 def server_is_elsewhere() -> bool:
