@@ -28,7 +28,7 @@ _ETC = (
     "ssl/openssl.cnf",
 )
 _ETC_PATTERNS = ("java-*",)
-_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
 class Mount(Record):
@@ -67,7 +67,7 @@ def require_sources(mounts: tuple[Mount, ...]) -> None:
 def system_options(root: Path = Path("/")) -> list[str]:
     """bwrap options for the host's programs and the part of /etc that programs need and that tells nothing."""
     options = ["--ro-bind", str(root / "usr"), "/usr"]
-    for name in _LINKS:
+    for name in LINKS:
         path = root / name
         if path.is_symlink():
             options += ["--symlink", str(path.readlink()), f"/{name}"]

@@ -13,6 +13,7 @@ _INSIDE = Path(__file__).parent / "inside"
 MODULES = (
     "activities/sandbox/tree.py",
     "activities/sandbox/supervisor/output.py",
+    "activities/sandbox/supervisor/sockets.py",
     "activities/sandbox/supervisor/watch.py",
     *(f"activities/sandbox/remote/inside/{path.name}" for path in sorted(_INSIDE.glob("*.py"))),
 )

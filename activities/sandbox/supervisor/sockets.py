@@ -4,6 +4,8 @@ Linux routes vsock past every namespace, so a virtual machine's host would be re
 program: `socket(AF_VSOCK, ...)` fails, and so do the ways around the check (io_uring, foreign system call tables).
 """
 
+from __future__ import annotations  # Python 3.8: this also runs inside of remote sandboxes
+
 import os
 import struct
 

@@ -12,6 +12,7 @@ from activities.sandbox import cgroups
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.sandbox import RemoteSandbox
+from tests.fakes import podman
 from tests.fakes.box_vendor import BoxVendor
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
@@ -59,6 +60,8 @@ if os.geteuid() == 0 and cgroups.find(cgroups.FILE_SYSTEM):
     LOCAL["cgroup"] = Provider(with_cgroup, "supervisor.main")
 
 PROVIDERS = {**LOCAL, "box": Provider(in_boxes)}
+if podman.found():
+    PROVIDERS["podman"] = Provider(podman.opened, serving=podman.serving)
 
 
 async def made(sandbox: Sandbox, key: str = "one", limits: SandboxLimits = MODEST) -> SandboxRef:

@@ -149,7 +149,9 @@ async def test_output_by_offset_without_loss_or_repeat(sandbox: Sandbox, ref: Sa
     assert err == b"".join(f"err{i}\n".encode() for i in range(1, 7))
 
 
-async def test_another_worker_goes_on_after_the_first_was_killed(provider: str, tmp_path: Path) -> None:
+async def test_another_worker_goes_on_after_the_first_was_killed(
+    sandbox: Sandbox, provider: str, tmp_path: Path
+) -> None:
     starter = f"""
 import asyncio, os, signal
 from pathlib import Path
@@ -165,12 +167,10 @@ asyncio.run(main())
         subprocess.run, [sys.executable, "-c", starter], cwd=Path(__file__).parents[3], check=False
     )
     assert died.returncode == -signal.SIGKILL
-    sandbox = PROVIDERS[provider](tmp_path / "sandboxes")
     ref = await made(sandbox)
     view = await ran(sandbox, ref, "j", "echo a second run")
     assert (view.out, view.code) == (b"first\nsecond\n", 5)
     assert (await sandbox.poll(ref, "j", out_at=6)).out == b"second\n"
-    await sandbox.destroy(ref.key)
 
 
 async def test_a_dead_supervisor_leaves_gone_and_no_process(

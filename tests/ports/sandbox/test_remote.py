@@ -177,6 +177,20 @@ time.sleep({mark})
     assert not host_processes(mark)
 
 
+async def test_the_machine_that_hosts_this_one_is_out_of_reach(sandbox: RemoteSandbox, ref: SandboxRef) -> None:
+    script = """
+import socket
+for family in (socket.AF_INET, socket.AF_UNIX, 40):
+    try:
+        socket.socket(family, socket.SOCK_STREAM).close()
+        print(int(family), "opened")
+    except OSError as error:
+        print(int(family), error.strerror)
+"""
+    view = await ran(sandbox, ref, "j", python(script))
+    assert view.out.decode().splitlines() == ["2 opened", "1 opened", "40 Operation not permitted"]
+
+
 async def test_shared_memory_counts_once(sandbox: RemoteSandbox, ref: SandboxRef) -> None:
     shared = "import os, time\nkept = b'x' * 120_000_000\nfor _ in range(3):\n    os.fork()\ntime.sleep(0.5)"
     assert (await ran(sandbox, ref, "j", python(shared))).reason is ExitReason.EXITED

@@ -11,6 +11,9 @@ _ROOT = "/sys/fs/cgroup/"
 _EVENTS = (_ROOT + "memory.events", _ROOT + "memory/memory.oom_control")
 _MEMORY = (_ROOT + "memory.max", _ROOT + "memory/memory.limit_in_bytes")
 _PROCESSES = (_ROOT + "pids.max", _ROOT + "pids/pids.max")
+_PRESENT = (_ROOT + "pids.current", _ROOT + "pids/pids.current")
+_SPARE = 24
+"""Processes and threads without which the vendor cannot start a command of ours."""
 
 
 def oom_kills() -> int:
@@ -25,6 +28,12 @@ def caps_memory(limit: int) -> bool:
 
 def caps_processes() -> bool:
     return _number(_PROCESSES) < 1 << 20
+
+
+def is_crowded() -> bool:
+    """Whether there are so many processes that soon nobody could even kill them."""
+    most = _number(_PROCESSES)
+    return caps_processes() and _number(_PRESENT) > most - min(_SPARE, most // 4)
 
 
 def _number(paths: tuple[str, ...]) -> int:

@@ -92,6 +92,7 @@ def _become(spec: dict[str, Any], pipes: Pipes) -> None:
         _limit(spec["limits"])
         _change_user()
         processes.renounce_privileges()
+        processes.forbid_sockets_to_the_host()
         _default_signals()
         os.umask(0o022)
         os.chdir(spec["cwd"])

@@ -1,7 +1,7 @@
 """One command: a verb, and its arguments as JSON. It answers with one line of JSON, in ASCII.
 
-Below the folder of this program: `in/` and `out/` files on their way, `jobs/<sandbox>/limits` for each of its
-jobs, `jobs/<sandbox>/<job>/` see `jobs`.
+Below the folder of this program: `asked` touched by every call and while a job runs · `in/`, `out/` files on their
+way · `jobs/<sandbox>/limits` for each of its jobs · `jobs/<sandbox>/<job>/` see `jobs`.
 """
 
 # ruff: noqa: PTH100, PTH120
@@ -30,6 +30,7 @@ _VERBS = {
 def main() -> None:
     verb, arguments = sys.argv[1], json.loads(sys.argv[2])
     home = os.path.dirname(os.path.abspath(sys.argv[0]))
+    jobs.note_use(home)
     print(json.dumps(_answer(verb, home, arguments)), flush=True)
 
 

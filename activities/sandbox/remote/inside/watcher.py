@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from activities.sandbox.remote.inside import groups, keeper, place, processes
+from activities.sandbox.remote.inside import groups, jobs, keeper, place, processes
 from activities.sandbox.supervisor.output import Output
 from activities.sandbox.supervisor.watch import DiskWatch, MemoryWatch
 from activities.sandbox.tree import WORK
 
 _TICK = 0.1
+_NOTE_SECONDS = 20.0
+_HOME = "../../.."
 _STOP_SECONDS = 12.0
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _USAGE = "../usage"
@@ -56,6 +58,7 @@ class _Job:
         self._watches_memory = not groups.caps_memory(limits["memory"])
         self._deadline = time.monotonic() + min(spec["timeout"], limits["seconds"])
         self._tick = time.monotonic() + _TICK
+        self._note = time.monotonic() + _NOTE_SECONDS
 
     def watch(self) -> None:
         """Until the keeper has reported, or died."""
@@ -105,10 +108,13 @@ class _Job:
             os.kill(self._keeper, signal.SIGKILL)
         if now < self._tick:
             return
-        if groups.oom_kills() > self._kills or self._exceeds_memory():
+        if groups.oom_kills() > self._kills or groups.is_crowded() or self._exceeds_memory():
             self._stop("oom")
         elif self._disk.exceeded():
             self._stop("disk")
+        if now >= self._note:
+            jobs.note_use(_HOME)
+            self._note = now + _NOTE_SECONDS
         self._tick = time.monotonic() + _TICK
 
     def _exceeds_memory(self) -> bool:
