@@ -42,16 +42,20 @@ class About(Record):
     """The spare uid that owns its files; None: our own."""
 
 
-def make(root: Path, spec: SandboxSpec, fill: Callable[[Path, int | None], None]) -> About:
+def spare_uid() -> int | None:
+    """A user id for one sandbox alone; None for whoever is not root and has only his own."""
+    return _FIRST_SPARE_UID + secrets.randbelow(SPARE_UIDS) if os.geteuid() == 0 else None
+
+
+def make(root: Path, spec: SandboxSpec, uid: int | None, fill: Callable[[Path], None]) -> About:
     """The sandbox of the key, made when there is none. Of two makers at once one wins and both get its sandbox.
 
-    `fill` gets the folder of the new sandbox, with an empty `work`, and the uid that is to own what it puts there.
+    `fill` gets the folder of the new sandbox, with an empty `work`; what it puts there is to belong to `uid`.
     """
     if spec.key.startswith("."):
         raise BadSpec(f"The sandbox key {spec.key!r} must not start with a dot.")
     with suppress(Gone):
         return _renewed(root / spec.key)
-    uid = _FIRST_SPARE_UID + secrets.randbelow(SPARE_UIDS) if os.geteuid() == 0 else None
     about = About(
         instance=secrets.token_hex(16),
         labels=spec.labels,
@@ -67,7 +71,7 @@ def make(root: Path, spec: SandboxSpec, fill: Callable[[Path, int | None], None]
         for inner in ("jobs", "work"):
             (folder / inner).mkdir(mode=0o700)
         (folder / LEASE).touch()
-        fill(folder, uid)
+        fill(folder)
         (folder / "about.json").write_text(about.model_dump_json())
         try:
             folder.rename(root / spec.key)

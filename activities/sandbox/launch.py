@@ -93,7 +93,7 @@ def job_spec(bwrap: str, job: Path, about: About, shown: Shown, command: Command
         cgroups=shown.cgroups.plan(name, limits) if shown.cgroups else [],
         oom_events=shown.cgroups.oom_events(name) if shown.cgroups else "",
         launcher=shown.scopes.launcher(limits) if shown.scopes else [],
-        launcher_environment=shown.scopes.environment if shown.scopes else {},
+        environment=shown.scopes.environment if shown.scopes else {},
         scope_root=str(shown.scopes.root) if shown.scopes else "",
         egress=list(about.egress),
         egress_uid=None if about.uid is None else about.uid + folders.SPARE_UIDS,

@@ -62,10 +62,10 @@ def enter(spec: JobSpec, pipes: Pipes, supervisor: int) -> None:
         libc.signal(number, None)  # what Python or the worker's starter ignores, the command must not ignore
     os.umask(0o022)
     # The shell limits the processes, from inside: the same limit on bwrap would count all that the user runs outside.
-    processes = 0 if spec.capped else spec.processes
-    command = ["sh", "-c", _WRAPPER, "sh", str(processes), spec.cwd, *spec.argv]
-    argv = [*spec.launcher, spec.bwrap, "--args", str(_hand_over(spec, pipes)), "--", *command]
-    os.execve(argv[0], argv, spec.launcher_environment)  # noqa: S606  # an argument list, no shell
+    processes = spec.processes if spec.bwrap and not spec.capped else 0
+    command = ["/bin/sh", "-c", _WRAPPER, "sh", str(processes), spec.cwd, *spec.argv]
+    argv = [*_hand_over(spec, pipes), *command]
+    os.execve(argv[0], argv, spec.environment)  # noqa: S606  # an argument list, no shell
 
 
 def _join(cgroups: list[tuple[str, list[tuple[str, str]]]]) -> None:
@@ -110,21 +110,26 @@ def _cap(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def _hand_over(spec: JobSpec, pipes: Pipes) -> int:
-    """Put the pipes where the command and bwrap expect them; the descriptor of bwrap's options."""
+def _hand_over(spec: JobSpec, pipes: Pipes) -> list[str]:
+    """Put the pipes where the command and bwrap expect them; what makes the sandbox, to be put before the command."""
     stdin, out, err, go, ready, status = (
         fcntl.fcntl(fd, fcntl.F_DUPFD, 20)
         for fd in (pipes.stdin, pipes.out, pipes.err, pipes.go, pipes.ready, pipes.status)
     )
+    sandbox = [*spec.launcher, spec.bwrap, "--args", str(_options(spec, status)), "--"] if spec.bwrap else []
+    for source, target in ((stdin, 0), (out, 1), (err, 2), (go, _GO), (ready, _READY)):
+        os.dup2(source, target)
+        os.close(source)
+    return sandbox
+
+
+def _options(spec: JobSpec, status: int) -> int:
+    """The descriptor of bwrap's options: on its command line the sandbox could read them."""
     options = [*spec.options, "--json-status-fd", str(status), "--seccomp", str(_memory_file(socket_filter()))]
     for path, text in spec.files:
         options += ["--perms", "0644", "--file", str(_memory_file(text.encode())), path]
     options += ["--remount-ro", "/"]  # last: every mount point above is made in it
-    args = _memory_file(b"".join(option.encode() + b"\0" for option in options))
-    for source, target in ((stdin, 0), (out, 1), (err, 2), (go, _GO), (ready, _READY)):
-        os.dup2(source, target)
-        os.close(source)
-    return args
+    return _memory_file(b"".join(option.encode() + b"\0" for option in options))
 
 
 def _memory_file(data: bytes) -> int:

@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from . import egress, entry, watch
+from . import bare, egress, entry, watch
 from .lease import Lease
 from .output import Output
 from .spec import JobSpec
@@ -78,6 +78,9 @@ class Job:
         go_out, self._go = os.pipe()
         ends = entry.Pipes(_stdin(self._spec.stdin), out_in, err_in, go_out, ready_in, status_in)
         supervisor = os.getpid()
+        if not self._spec.bwrap:
+            bare.adopt_orphans()
+            self._init = supervisor  # what a sandbox's first process is: the ancestor of all of the command
         self._bwrap = os.fork()
         if self._bwrap == 0:
             try:
@@ -190,7 +193,9 @@ class Job:
     def _bury(self) -> None:
         """Wait until no process of the sandbox is left and all they wrote is kept."""
         deadline = time.monotonic() + _END_SECONDS
-        if self._init:
+        if not self._spec.bwrap:
+            bare.end_descendants(deadline)
+        elif self._init:
             _wait_for_death(self._init, deadline)
         if self._proxy:
             egress.stop(self._proxy)

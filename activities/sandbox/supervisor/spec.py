@@ -34,12 +34,13 @@ class JobSpec:
         cgroups: list[tuple[str, list[tuple[str, str]]]],
         oom_events: str,
         launcher: list[str],
-        launcher_environment: dict[str, str],
+        environment: dict[str, str],
         scope_root: str,
         egress: list[str],
         egress_uid: int | None,
     ) -> None:
         self.bwrap = bwrap
+        """The program; empty: there is NO SANDBOX, the command runs on the bare host."""
         self.options = options
         """bwrap's options, without those that need file descriptors."""
         self.staged = staged
@@ -75,8 +76,9 @@ class JobSpec:
         self.oom_events = oom_events
         """The file of the cgroup that counts `oom_kill`."""
         self.launcher = launcher
-        """What runs bwrap in a systemd scope, with that environment; empty: bwrap is run as it is."""
-        self.launcher_environment = launcher_environment
+        """What runs bwrap in a systemd scope; empty: bwrap is run as it is."""
+        self.environment = environment
+        """Of the first program that is run: the launcher's, or the command's own where there is no sandbox."""
         self.scope_root = scope_root
         """Where the scope's control group is found, by the path the kernel gives for its processes."""
         self.egress = egress

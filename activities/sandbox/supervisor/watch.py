@@ -69,7 +69,7 @@ class MemoryWatch:
 
     def __init__(self, root: int, limit: int, tree: Callable[[int], list[int]] | None = None) -> None:
         self._root, self._limit = root, limit
-        self._find = tree or _tree
+        self._find = tree or family
 
     def exceeded(self) -> bool:
         tree = self._find(self._root)
@@ -109,7 +109,8 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def _tree(root: int) -> list[int]:
+def family(root: int) -> list[int]:
+    """A process and all its descendants."""
     found = [root]
     for pid in found:
         found += children(pid)

@@ -12,7 +12,18 @@ import pytest
 pytestmark = pytest.mark.sandbox
 
 _HERE = Path(__file__).parent
-_NAMES = ("contract", "egress", "files", "first_process", "leases", "limits", "processors", "snapshots", "systemd")
+_NAMES = (
+    "contract",
+    "egress",
+    "files",
+    "first_process",
+    "leases",
+    "limits",
+    "processors",
+    "snapshots",
+    "systemd",
+    "unsafe_host",
+)
 _SUITE = [
     *(str(_HERE / f"test_{name}.py") for name in _NAMES),
     str(_HERE / "escape"),
