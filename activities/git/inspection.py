@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,28 +63,23 @@ class _Look:
 
     async def whole(self) -> Inspection:
         changed = list(outgoing.touched(await self._ask(*_RAW, self._repository.base_sha, self._commit)))
-        problems = await self._too_large(changed)
-        if problems:  # what is too large is not read at all
-            return Inspection(tuple(problems), (), "", "", ())
+        if too_large := await self._too_large(changed):  # then it is not read at all
+            return Inspection(tuple(too_large), (), "", "", ())
         before, after = await self._listed(self._repository.base_sha), await self._listed(self._commit)
-        problems += outgoing.unportable([one.path for one in changed if one.status == "A"], [*before], [*after])
         contents = await self._contents([one for one in changed if one.is_file])
-        known = set(before.values())
-        pointers = {one.path for one in changed if outgoing.is_pointer(contents.get(one.path, b""))}
-        problems += [_without_object(one.path) for one in changed if one.path in pointers and one.blob not in known]
         binaries = [path for path, content in contents.items() if outgoing.is_binary(content)]
         secrets, unscanned = await self._secrets(binaries)
-        problems += unscanned
-        settled = self._rules.secrets.allow_markers
-        problems += [_told(secret) for secret in secrets if not secret.marked]
-        asked_for = dict.fromkeys(protected([one.path for one in changed], self._rules.protected), "")
-        asked_for |= {one.path: "a submodule is removed" for one in changed if one.mode_before == GITLINK}
-        unconverted = await self._wanted_as_pointers([path for path in contents if path not in pointers])
-        asked_for |= dict.fromkeys(unconverted, "content, where .gitattributes wants a Git LFS pointer")
-        marked = [secret for secret in secrets if secret.marked and not settled]
+        problems = (
+            *outgoing.unportable([one.path for one in changed if one.status == "A"], [*before], [*after]),
+            *_lost_objects(changed, contents, before.values()),
+            *unscanned,
+            *(_told(secret) for secret in secrets if not secret.marked),
+        )
+        asked_for = await self._asked_for(changed, contents, after)
+        marked = [secret for secret in secrets if secret.marked and not self._rules.secrets.allow_markers]
         asks, digest = _asks(changed, asked_for, marked)
         shown = await self._shown([*asked_for], secrets) if asks and not problems else ""
-        return Inspection(tuple(problems), asks, digest, shown, _named(binaries))
+        return Inspection(problems, asks, digest, shown, _named(binaries))
 
     async def _too_large(self, changed: Sequence[Touched]) -> list[str]:
         files = [one for one in changed if one.is_file]
@@ -126,6 +121,18 @@ class _Look:
         except ScanFailed as error:
             return [], [f"It could not be scanned for secrets: {error}. Shorten its lines, or change fewer of them."]
 
+    async def _asked_for(
+        self, changed: Sequence[Touched], contents: Mapping[str, bytes], after: Collection[str]
+    ) -> dict[str, str]:
+        """Path -> why a person must allow it; empty where the name says it."""
+        asked_for = dict.fromkeys(protected([one.path for one in changed], self._rules.protected), "")
+        asked_for |= {one.path: "a submodule is removed" for one in changed if one.mode_before == GITLINK}
+        if any(path.rpartition("/")[2] == ".gitattributes" for path in after):
+            plain = [path for path, content in contents.items() if not outgoing.is_pointer(content)]
+            wanted = await self._wanted_as_pointers(plain)
+            asked_for |= dict.fromkeys(wanted, "content, where .gitattributes wants a Git LFS pointer")
+        return asked_for
+
     async def _wanted_as_pointers(self, paths: Sequence[str]) -> list[str]:
         """Those of the files that the change's own .gitattributes want kept as Git LFS pointers."""
         with tempfile.TemporaryDirectory(prefix="pawl-") as folder:
@@ -161,11 +168,15 @@ _RAW = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev")
 _PATCH = ("diff-tree", "-r", "-p", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
 
 
-def _without_object(path: str) -> str:
-    return (
-        f"{path} is a Git LFS pointer whose object is not in the repository, and none can be uploaded from here. "
-        "Leave it as it was, or leave it out."
-    )
+def _lost_objects(changed: Sequence[Touched], contents: Mapping[str, bytes], before: Iterable[str]) -> Iterator[str]:
+    """New Git LFS pointers to objects that no pointer of the base names: they were never uploaded."""
+    known = set(before)
+    for one in changed:
+        if one.blob not in known and outgoing.is_pointer(contents.get(one.path, b"")):
+            yield (
+                f"{one.path} is a Git LFS pointer whose object is not in the repository, and none can be uploaded from "
+                "here. Leave it as it was, or leave it out."
+            )
 
 
 def _told(secret: Secret) -> str:
