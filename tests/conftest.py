@@ -15,6 +15,7 @@ from temporalio.client import Client
 from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
+from tests.live import go_live_at_modal
 
 START_SECONDS = 60
 OPTIONAL = (("nix", "tests of flakes (test_flake.py)"),)
@@ -24,6 +25,19 @@ OPTIONAL = (("nix", "tests of flakes (test_flake.py)"),)
 def pytest_report_header() -> list[str]:
     """What this machine lacks: nothing is left out without a word."""
     return [f"{what}: left out, {program} is not on PATH" for program, what in OPTIONAL if not shutil.which(program)]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--live-modal",
+        action="store_true",
+        help="the suite of sandbox providers asks the real Modal, with MODAL_TOKEN_ID and MODAL_TOKEN_SECRET",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("live_modal"):
+        go_live_at_modal()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -137,7 +137,7 @@ async def test_unknown_job(sandbox: Sandbox, ref: SandboxRef) -> None:
 
 
 async def test_output_by_offset_without_loss_or_repeat(sandbox: Sandbox, ref: SandboxRef) -> None:
-    await sandbox.start(ref, "j", shell("for i in 1 2 3 4 5 6; do echo out$i; echo err$i >&2; sleep 0.15; done"))
+    await sandbox.start(ref, "j", shell("for i in 1 2 3 4 5 6; do echo out$i; echo err$i >&2; sleep 0.3; done"))
     out, err, state = b"", b"", JobState.RUNNING
     polls = 0
     while state is JobState.RUNNING:
