@@ -45,9 +45,9 @@ def egress_of(allowlist: Iterable[str], *, hosts_on_every_port: bool) -> Egress:
     return Egress(hostnames=tuple(sorted(names)), cidrs=tuple(sorted(cidrs)))
 
 
-def size_of(limits: SandboxLimits) -> LaunchParameters:
+def size_of(limits: SandboxLimits, *, exactly: bool) -> LaunchParameters:
     """The smallest devbox Runloop sells that holds the limits: it sells memory and disk by two GiB, CPUs by two.
-    Raises PolicyUnsupported for an amount of CPU it does not sell."""
+    Raises PolicyUnsupported for an amount of CPU it does not sell, and of memory if it is to be `exactly` that."""
     memory = _step(limits.memory_mb / 1024)
     disk = _step(limits.disk_mb / 1024 + _SYSTEM_GB)
     cpus = limits.cpus if limits.cpus is not None else _cpu_step(memory / 4)
@@ -58,6 +58,11 @@ def size_of(limits: SandboxLimits) -> LaunchParameters:
         raise PolicyUnsupported(
             f"Runloop gives each CPU 2 to 8 GiB of memory, and a devbox at most 64 GiB of memory or disk. "
             f"{cpus:g} CPUs with {memory} GiB of memory and {disk} GiB of disk are not to be had."
+        )
+    if exactly and memory * 1024 != limits.memory_mb:
+        raise PolicyUnsupported(
+            f"Runloop caps memory for certain at the size of a devbox, here {memory} GiB, and the repository asks for "
+            f"{limits.memory_mb} MB with `require_hard_limits` (pawl.sandbox of WORKFLOW.md)."
         )
     return {
         "resource_size_request": "CUSTOM_SIZE",

@@ -163,7 +163,7 @@ class RunloopVendor(Vendor):
         return list(boxes.values())
 
     async def _created(self, spec: SandboxSpec) -> DevboxView:
-        size = size_of(spec.limits)
+        size = size_of(spec.limits, exactly=spec.require_hard_limits)
         policy = await self._policy(egress_of(spec.egress, hosts_on_every_port=self._hosts_on_every_port))
         launch: LaunchParameters = {
             **size,

@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from activities.sandbox.runloop_vendor import RunloopVendor
 from tests.fakes.devboxes import Create, Devbox, Execution, Strict
-from tests.fakes.faulty import Faulty, Refused, body_of, serving
+from tests.fakes.faulty import Faulty, Refused, body_of, no_kept_connections, serving
 
 KEY = "rl-key-of-the-test"
 INLINE = 65_536
@@ -277,6 +278,20 @@ async def running(folder: Path) -> AsyncGenerator[FakeRunloop]:
             await fake.stop()
             shutil.rmtree(folder)
     assert not fake.http.strange
+
+
+@asynccontextmanager
+async def serving_below(root: Path) -> AsyncGenerator[None]:
+    """The service, and below the folder the way to it for every process."""
+    async with running(root) as fake:
+        (root / "url").write_text(fake.url)
+        yield
+
+
+def vendor(root: Path) -> RunloopVendor:
+    """What a worker uses of the service below the folder."""
+    url = (root / "url").read_text()
+    return RunloopVendor(KEY, "test", base_url=url, http=no_kept_connections())
 
 
 def _page(request: Request, name: str, items: list[dict[str, Any]]) -> Response:

@@ -14,7 +14,7 @@ from activities.sandbox import cgroups
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.sandbox import RemoteSandbox
-from tests.fakes import podman
+from tests.fakes import podman, runloop
 from tests.fakes.box_vendor import BoxVendor
 from tests.live import modal_is_live
 from workflows.domain.policy import SandboxLimits
@@ -68,7 +68,11 @@ LOCAL = {"limits and watchdog": Provider(without_cgroup, "supervisor.main")}
 if os.geteuid() == 0 and cgroups.find(cgroups.FILE_SYSTEM):
     LOCAL["cgroup"] = Provider(with_cgroup, "supervisor.main")
 
-DOUBLES = {"box": Provider(in_boxes), "modal": Provider(at_modal)}
+DOUBLES = {
+    "box": Provider(in_boxes),
+    "modal": Provider(at_modal),
+    "runloop": Provider(lambda root: RemoteSandbox(runloop.vendor(root)), serving=runloop.serving_below),
+}
 """Vendors' real clients, each with a double of its service on this machine."""
 PROVIDERS = {**LOCAL, **DOUBLES}
 if podman.found():

@@ -317,3 +317,11 @@ async def test_sizes_that_are_not_sold_are_refused(
     with pytest.raises(PolicyUnsupported):
         await vendor.make(SandboxSpec(key="a", limits=limits))
     assert not service.boxes
+
+
+async def test_hard_limits_are_those_of_a_devbox_that_is_sold(service: FakeRunloop, vendor: RunloopVendor) -> None:
+    with pytest.raises(PolicyUnsupported, match="here 4 GiB"):
+        await vendor.make(SandboxSpec(key="a", limits=SandboxLimits(memory_mb=3_000), require_hard_limits=True))
+    assert not service.boxes
+    await vendor.make(SandboxSpec(key="a", limits=SandboxLimits(memory_mb=4_096), require_hard_limits=True))
+    assert len(living(service)) == 1
