@@ -3,22 +3,36 @@
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from runloop_api_client import APIError, APIStatusError
-from runloop_api_client.types import NetworkPolicyView
+from runloop_api_client.types import DevboxView, NetworkPolicyView
 from runloop_api_client.types.allowed_cidr_param import AllowedCidrParam
 from runloop_api_client.types.shared_params import LaunchParameters
 
 from workflows.domain.egress import Rule, parse
 from workflows.domain.model import Record
 from workflows.domain.policy import SandboxLimits
-from workflows.ports.sandbox import BadSpec, Capacity, Denied, PolicyUnsupported, SandboxError, Transient
+from workflows.ports.sandbox import (
+    BadSpec,
+    Capacity,
+    Denied,
+    PolicyUnsupported,
+    SandboxError,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+    Transient,
+)
 
 _MOST_CPUS = 16
 _MOST_GB = 64
 _SYSTEM_GB = 4
 """Of the disk, for the image itself: the disk of Runloop's smallest devbox."""
+OWNER, KEY, UNTIL, _LABEL = "pawl", "pawl_key", "pawl_until", "pawl_label_"
+"""Our names in a devbox's metadata: installation, key, seconds since 1970 at the end of its lifetime, labels."""
 
 
 class Egress(Record):
@@ -100,6 +114,23 @@ def says(policy: NetworkPolicyView, egress: Egress) -> bool:
     ]
     wanted = [(block, [(port, None, "TCP") for port in ports]) for block, ports in egress.cidrs]
     return not any(beside) and sorted(there.allowed_hostnames) == [*egress.hostnames] and sorted(cidrs) == wanted
+
+
+def metadata_of(spec: SandboxSpec, installation: str) -> dict[str, str]:
+    return {
+        OWNER: installation,
+        KEY: spec.key,
+        UNTIL: str(int(time.time()) + spec.lifetime_seconds),
+        **{_LABEL + name: value for name, value in spec.labels.items()},
+    }
+
+
+def info_of(box: DevboxView) -> SandboxInfo:
+    return SandboxInfo(
+        ref=SandboxRef(key=box.metadata[KEY], instance=box.id),
+        labels={name[len(_LABEL) :]: value for name, value in box.metadata.items() if name.startswith(_LABEL)},
+        created=datetime.fromtimestamp(box.create_time_ms / 1000, UTC),
+    )
 
 
 def meaning(error: APIError) -> SandboxError:

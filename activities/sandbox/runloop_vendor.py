@@ -3,9 +3,8 @@
 import asyncio
 import shlex
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from httpx import AsyncClient, HTTPError, Timeout
@@ -13,8 +12,22 @@ from runloop_api_client import APIError, APIStatusError, AsyncRunloop, NotFoundE
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, DevboxView, NetworkPolicyView
 from runloop_api_client.types.shared_params import LaunchParameters
 
+from activities.sandbox.patience import pauses, within
 from activities.sandbox.remote.vendor import Said, Vendor
-from activities.sandbox.runloop_terms import Egress, cidrs_of, egress_of, meaning, policy_name, says, size_of
+from activities.sandbox.runloop_terms import (
+    KEY,
+    OWNER,
+    UNTIL,
+    Egress,
+    cidrs_of,
+    egress_of,
+    info_of,
+    meaning,
+    metadata_of,
+    policy_name,
+    says,
+    size_of,
+)
 from workflows.ports.sandbox import (
     BadSpec,
     Capabilities,
@@ -23,7 +36,6 @@ from workflows.ports.sandbox import (
     Network,
     PolicyUnsupported,
     SandboxInfo,
-    SandboxRef,
     SandboxSpec,
     Transient,
 )
@@ -41,8 +53,6 @@ _ALL_LINES = "100000000"
 _PAGE = 1_000
 _REFUSED = (400, 404, 409, 410, 422)
 _SNAPSHOT = "snp_"
-_OWNER, _KEY, _UNTIL, _LABEL = "pawl", "pawl_key", "pawl_until", "pawl_label_"
-"""Our names in a devbox's metadata: installation, key, seconds since 1970 at the end of its lifetime, labels."""
 
 
 class RunloopVendor(Vendor):
@@ -95,7 +105,7 @@ class RunloopVendor(Vendor):
 
     async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
         patience = Timeout(_HOLD_SECONDS + 10)
-        async with self._translated(instance), _within(timeout_seconds, f"{argv[0]} in {instance}"):
+        async with self._translated(instance), within(timeout_seconds, f"{argv[0]} in {instance}"):
             seen = await self._devboxes.execute(
                 instance,
                 command=shlex.join(argv),
@@ -123,11 +133,11 @@ class RunloopVendor(Vendor):
         return bytes(data)
 
     async def snapshot(self, instance: str) -> str:
-        async with self._translated(instance), _within(_SNAPSHOT_SECONDS, f"The snapshot of {instance}"):
-            made = await self._devboxes.snapshot_disk_async(instance, metadata={_OWNER: self._installation})
-            seen, pauses = await self._devboxes.disk_snapshots.query_status(made.id), _pauses()
+        async with self._translated(instance), within(_SNAPSHOT_SECONDS, f"The snapshot of {instance}"):
+            made = await self._devboxes.snapshot_disk_async(instance, metadata={OWNER: self._installation})
+            seen, looks = await self._devboxes.disk_snapshots.query_status(made.id), pauses()
             while seen.status == "in_progress":
-                await asyncio.sleep(next(pauses))
+                await asyncio.sleep(next(looks))
                 seen = await self._devboxes.disk_snapshots.query_status(made.id)
             if seen.status != "complete":
                 raise Transient(f"Runloop made no snapshot of {instance}: {seen.error_message or seen.status}")
@@ -140,12 +150,12 @@ class RunloopVendor(Vendor):
 
     async def list(self, labels: Mapping[str, str]) -> list[SandboxInfo]:
         async with self._translated():
-            infos = [_info(box) for box in await self._ours()]
+            infos = [info_of(box) for box in await self._ours()]
         return [info for info in infos if labels.items() <= info.labels.items()]
 
     async def _of_key(self, key: str) -> "list[DevboxView]":
         """Those of this key, the oldest first: the one that is the key's sandbox."""
-        boxes = [box for box in await self._ours() if box.metadata.get(_KEY) == key]
+        boxes = [box for box in await self._ours() if box.metadata.get(KEY) == key]
         return sorted(boxes, key=lambda box: (box.create_time_ms, box.id))
 
     async def _ours(self) -> "list[DevboxView]":
@@ -154,9 +164,9 @@ class RunloopVendor(Vendor):
         boxes: dict[str, DevboxView] = {}
         for status in _LIVING:
             async for box in self._devboxes.list(status=status, limit=_PAGE, include_total_count=False):
-                if box.metadata.get(_OWNER) == self._installation:
+                if box.metadata.get(OWNER) == self._installation:
                     boxes[box.id] = box
-        over = [box for box in boxes.values() if float(box.metadata.get(_UNTIL, "inf")) < time.time()]
+        over = [box for box in boxes.values() if float(box.metadata.get(UNTIL, "inf")) < time.time()]
         for box in over:
             await self._ended(box.id)
             del boxes[box.id]
@@ -171,12 +181,7 @@ class RunloopVendor(Vendor):
             "user_parameters": {"username": "root", "uid": 0},
             "lifecycle": {"after_idle": {"idle_time_seconds": spec.idle_seconds, "on_idle": "shutdown"}},
         }
-        metadata = {
-            _OWNER: self._installation,
-            _KEY: spec.key,
-            _UNTIL: str(int(time.time()) + spec.lifetime_seconds),
-            **{_LABEL + name: value for name, value in spec.labels.items()},
-        }
+        metadata = metadata_of(spec, self._installation)
         image = spec.image or self._image
         name = f"pawl-{spec.key}"
         if image.startswith(_SNAPSHOT):
@@ -223,11 +228,11 @@ class RunloopVendor(Vendor):
 
     async def _booted(self, box: DevboxView) -> bool:
         """Wait until it runs; False when it ended instead. Raises Capacity when Runloop finds it no place."""
-        deadline, pauses = time.monotonic() + _BOOT_SECONDS, _pauses()
+        deadline, looks = time.monotonic() + _BOOT_SECONDS, pauses()
         while box.status in _BOOTING:
             if time.monotonic() > deadline:
                 raise Capacity(f"Runloop has not started {box.id} in {_BOOT_SECONDS} seconds; it is {box.status}.")
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(looks))
             box = await self._devboxes.retrieve(box.id)
         return box.status == "running"
 
@@ -239,9 +244,9 @@ class RunloopVendor(Vendor):
             if await self._lives(instance):
                 raise
             return
-        pauses = _pauses()
+        looks = pauses()
         while box.status in _LIVING:
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(looks))
             box = await self._devboxes.retrieve(instance)
 
     async def _lives(self, instance: str) -> bool:
@@ -300,28 +305,3 @@ class RunloopVendor(Vendor):
         if not lives:
             return Gone(f"The Runloop devbox {instance} has ended.")
         return FileNotFoundError(missing) if missing else meaning(error)
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds between looks at what Runloop is doing: short at first, then longer."""
-    seconds = 0.05
-    while True:
-        yield seconds
-        seconds = min(2 * seconds, 2)
-
-
-@asynccontextmanager
-async def _within(seconds: float, what: str) -> AsyncGenerator[None]:
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError:
-        raise Transient(f"{what} did not end within {seconds:g} seconds.") from None
-
-
-def _info(box: DevboxView) -> SandboxInfo:
-    return SandboxInfo(
-        ref=SandboxRef(key=box.metadata[_KEY], instance=box.id),
-        labels={name[len(_LABEL) :]: value for name, value in box.metadata.items() if name.startswith(_LABEL)},
-        created=datetime.fromtimestamp(box.create_time_ms / 1000, UTC),
-    )

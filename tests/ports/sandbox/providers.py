@@ -14,7 +14,7 @@ from activities.sandbox import cgroups
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.sandbox import RemoteSandbox
-from tests.fakes import podman, runloop
+from tests.fakes import northflank, podman, runloop
 from tests.fakes.box_vendor import BoxVendor
 from tests.live import modal_is_live
 from workflows.domain.policy import SandboxLimits
@@ -72,6 +72,7 @@ DOUBLES = {
     "box": Provider(in_boxes),
     "modal": Provider(at_modal),
     "runloop": Provider(lambda root: RemoteSandbox(runloop.vendor(root)), serving=runloop.serving_below),
+    "northflank": Provider(lambda root: RemoteSandbox(northflank.vendor(root)), serving=northflank.serving_below),
 }
 """Vendors' real clients, each with a double of its service on this machine."""
 PROVIDERS = {**LOCAL, **DOUBLES}
