@@ -17,6 +17,7 @@ from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes import northflank, podman, runloop
 from tests.fakes.box_vendor import BoxVendor
 from tests.live import modal_is_live
+from tests.ports.sandbox.web_vendors import WEB_VENDORS
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
 
@@ -71,6 +72,8 @@ if os.geteuid() == 0 and cgroups.find(cgroups.FILE_SYSTEM):
 DOUBLES = {
     "box": Provider(in_boxes),
     "modal": Provider(at_modal),
+    "e2b": Provider(WEB_VENDORS["e2b"].open, serving=WEB_VENDORS["e2b"].serving),
+    "daytona": Provider(WEB_VENDORS["daytona"].open, serving=WEB_VENDORS["daytona"].serving),
     "runloop": Provider(lambda root: RemoteSandbox(runloop.vendor(root)), serving=runloop.serving_below),
     "northflank": Provider(lambda root: RemoteSandbox(northflank.vendor(root)), serving=northflank.serving_below),
 }
