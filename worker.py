@@ -51,7 +51,7 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
         JournalStore(settings.database("journal", settings.journal_url), settings.objects_url or home / "objects")
     )
     clones = TrustedClones(home / "clones")
-    sandbox = chosen_sandbox(settings)
+    sandbox = await chosen_sandbox(settings)
     checkouts = SandboxCheckouts(sandbox, clones, journal)
     # The timeout is below that of the port's steps, so that people read what cannot be reached.
     async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
@@ -97,7 +97,7 @@ def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
 
 async def check_sandbox(settings: Settings) -> int:
     """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
-    found = await probe(chosen_sandbox(settings))
+    found = await probe(await chosen_sandbox(settings))
     print(found.model_dump_json())
     return 0 if found.ok else 1
 

@@ -1,14 +1,17 @@
 """Which provider runs the sandboxes of this installation. A vendor's library is loaded only where it is chosen."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import Any
+
+import httpx
 
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.sandbox.mounts import Mount, parse_mounts
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from activities.sandbox.remote.vendor import Vendor
+from activities.sandbox.unsafe_host import UnsafeHost
 from infra.secrets import installation
 from infra.settings import Settings
 from workflows.domain.model import Record
@@ -46,46 +49,79 @@ class Choice(Record):
         raise BadSpec(f"PAWL_SANDBOX={self.name} needs {variable}. Set it, or choose another provider.")
 
 
-def chosen_sandbox(settings: Settings) -> Sandbox:
-    """Raises BadSpec, in words for operators, for a provider that is unknown or lacks its settings or its library."""
+async def chosen_sandbox(settings: Settings) -> Sandbox:
+    """Raises BadSpec, in words for operators, for a provider that is unknown or lacks its settings or its library, and
+    Refused for one that does not work on this machine."""
     make = _PROVIDERS.get(settings.sandbox)
     if make is None:
         raise BadSpec(f"PAWL_SANDBOX={settings.sandbox} names no provider. There are: {', '.join(_PROVIDERS)}.")
-    return make(Choice(settings=settings, installation=installation(settings), environ=dict(os.environ)))
+    choice = Choice(settings=settings, installation=installation(settings), environ=dict(os.environ))
+    made = await make(choice)
+    return made if isinstance(made, Sandbox) else RemoteSandbox(made, choice.mounts, settings.sandbox_path)
 
 
-def _bubblewrap(choice: Choice) -> Sandbox:
+async def _bubblewrap(choice: Choice) -> Sandbox:
     settings = choice.settings
     return BubblewrapSandbox(settings.home / "sandboxes", choice.mounts, settings.sandbox_path)
 
 
-def _podman(choice: Choice) -> Sandbox:
-    adapter = _adapter(choice, "container_cli")
-    return _remote(choice, adapter.ContainerVendor(choice.name, choice.installation, image=choice.image))
+async def _unsafe_host(choice: Choice) -> Sandbox:
+    settings = choice.settings
+    root, audit = settings.home / "sandboxes", settings.home / "unsafe-host.jsonl"
+    return UnsafeHost(root, audit, settings.unsafe_host, settings.sandbox_path)
 
 
-def _modal(choice: Choice) -> Sandbox:
+async def _container(choice: Choice) -> Vendor:
+    if not choice.image:
+        raise BadSpec(
+            f"PAWL_SANDBOX={choice.name} needs PAWL_SANDBOX_IMAGE: an image with sh, git and python3, such as "
+            "docker.io/library/python:3.13-bookworm."
+        )
+    return await _adapter(choice, "container_cli").connected(choice.name, choice.image, choice.installation)
+
+
+async def _modal(choice: Choice) -> Vendor:
     choice.needed("MODAL_TOKEN_ID")
     choice.needed("MODAL_TOKEN_SECRET")
-    return _remote(choice, _adapter(choice, "modal_vendor").ModalVendor(choice.installation))
+    return _adapter(choice, "modal_vendor").ModalVendor(choice.installation)
 
 
-def _e2b(choice: Choice) -> Sandbox:
-    adapter = _adapter(choice, "e2b_vendor")
-    vendor = adapter.E2BVendor(
-        choice.needed("E2B_API_KEY"), template=choice.image or "base", installation=choice.installation
+async def _e2b(choice: Choice) -> Vendor:
+    return _adapter(choice, "e2b_vendor").E2BVendor(
+        choice.needed("E2B_API_KEY"),
+        template=choice.image or "base",
+        installation=choice.installation,
+        domain=choice.environ.get("E2B_DOMAIN"),
     )
-    return _remote(choice, vendor)
 
 
-def _runloop(choice: Choice) -> Sandbox:
-    adapter = _adapter(choice, "runloop_vendor")
-    vendor = adapter.RunloopVendor(choice.needed("RUNLOOP_API_KEY"), choice.installation, image=choice.image)
-    return _remote(choice, vendor)
+async def _daytona(choice: Choice) -> Vendor:
+    calls = _adapter(choice, "daytona_calls")
+    url = choice.environ.get("DAYTONA_API_URL", calls.URL)
+    return _adapter(choice, "daytona_vendor").DaytonaVendor(
+        calls.DaytonaCalls(httpx.AsyncClient(), choice.needed("DAYTONA_API_KEY"), url),
+        image=choice.image,
+        target=choice.environ.get("DAYTONA_TARGET", ""),
+        installation=choice.installation,
+    )
 
 
-def _remote(choice: Choice, vendor: Vendor) -> Sandbox:
-    return RemoteSandbox(vendor, choice.mounts, choice.settings.sandbox_path)
+async def _runloop(choice: Choice) -> Vendor:
+    key = choice.needed("RUNLOOP_API_KEY")
+    return _adapter(choice, "runloop_vendor").RunloopVendor(key, choice.installation, image=choice.image)
+
+
+async def _northflank(choice: Choice) -> Vendor:
+    if not choice.image:
+        raise BadSpec("PAWL_SANDBOX=northflank needs PAWL_SANDBOX_IMAGE: an image with sh, git and python3.")
+    return _adapter(choice, "northflank_vendor").NorthflankVendor(
+        choice.needed("NORTHFLANK_API_TOKEN"),
+        choice.installation,
+        project=choice.needed("NORTHFLANK_PROJECT"),
+        policy=choice.needed("NORTHFLANK_POLICY"),
+        image=choice.image,
+        tags=tuple(choice.environ.get("NORTHFLANK_TAGS", "").split()),
+    )
 
 
 def _adapter(choice: Choice, module: str) -> Any:
@@ -94,15 +130,19 @@ def _adapter(choice: Choice, module: str) -> Any:
         return import_module(f"activities.sandbox.{module}")
     except ModuleNotFoundError as error:
         raise BadSpec(
-            f"PAWL_SANDBOX={choice.name} needs the library {error.name}. Install it: `uv sync --extra {choice.name}`."
+            f"PAWL_SANDBOX={choice.name} needs the library {error.name}, which comes with Pawl's extra "
+            f"`{choice.name}`: `uv sync --extra {choice.name}`."
         ) from error
 
 
-_PROVIDERS: Mapping[str, Callable[[Choice], Sandbox]] = {
+_PROVIDERS: Mapping[str, Callable[[Choice], Awaitable[Sandbox | Vendor]]] = {
     "bubblewrap": _bubblewrap,
     "modal": _modal,
-    "podman": _podman,
-    "docker": _podman,
+    "podman": _container,
+    "docker": _container,
     "e2b": _e2b,
+    "daytona": _daytona,
     "runloop": _runloop,
+    "northflank": _northflank,
+    "unsafe-host": _unsafe_host,
 }

@@ -245,16 +245,16 @@ class ContainerCli(Vendor):
         self, instance: str, argv: tuple[str, ...], seconds: float, data: bytes | None = None
     ) -> tuple[int, bytes, bytes]:
         words = ("exec", *(("--interactive",) if data is not None else ()), "--user", "0", instance, *argv)
-        for attempt in range(_ATTEMPTS):
+        attempt = 1
+        while True:
             code, out, err = await self._call(*words, seconds=seconds, data=data)
-            if code not in _MAYBE_FAILED:
-                return code, out, err
-            failure = failure_of(err.decode(errors="replace"))
-            if isinstance(failure, NotStarted) and attempt + 1 < _ATTEMPTS:
-                await asyncio.sleep(0.3)
-            elif isinstance(failure, Gone) or code == _PROGRAM_FAILED:
+            failure = failure_of(err.decode(errors="replace")) if code in _MAYBE_FAILED else None
+            if isinstance(failure, Gone) or (failure and code == _PROGRAM_FAILED):
                 raise failure
-        return code, out, err
+            if not isinstance(failure, NotStarted) or attempt == _ATTEMPTS:
+                return code, out, err
+            await asyncio.sleep(0.3)
+            attempt += 1
 
     async def _call(self, *words: str, seconds: float, data: bytes | None = None) -> tuple[int, bytes, bytes]:
         """Code, output and complaints of the program. When we are cancelled it ends; what it began inside goes on."""

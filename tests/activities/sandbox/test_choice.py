@@ -1,0 +1,79 @@
+"""PAWL_SANDBOX: every provider can be had by its name, and what is missing is said before anything starts."""
+
+from pathlib import Path
+
+import pytest
+
+from activities.sandbox.choice import chosen_sandbox
+from activities.sandbox.unsafe_host import CONFIRMATION
+from infra.settings import Settings
+from workflows.ports.sandbox import BadSpec, SandboxError
+
+IMAGE = {"sandbox_image": "python:3.13-bookworm"}
+ENVIRON = {
+    "MODAL_TOKEN_ID": "ak-x",
+    "MODAL_TOKEN_SECRET": "as-x",
+    "E2B_API_KEY": "e2b_0123456789012345678901234567890123456789",
+    "DAYTONA_API_KEY": "dtn_x",
+    "RUNLOOP_API_KEY": "x",
+    "NORTHFLANK_API_TOKEN": "x",
+    "NORTHFLANK_PROJECT": "p",
+    "NORTHFLANK_POLICY": "q",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "more"),
+    [
+        ("bubblewrap", "bubblewrap", {}),
+        ("modal", "Modal", {}),
+        ("e2b", "E2B", {}),
+        ("daytona", "Daytona", {}),
+        ("runloop", "Runloop", {}),
+        ("northflank", "Northflank", IMAGE),
+        ("unsafe-host", "NO SANDBOX", {"unsafe_host": CONFIRMATION}),
+    ],
+)
+async def test_a_provider_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tier: str, more: dict[str, str]
+) -> None:
+    for variable, value in ENVIRON.items():
+        monkeypatch.setenv(variable, value)
+    settings = Settings.model_validate({"home": tmp_path, "sandbox": name, **more})
+    sandbox = await chosen_sandbox(settings)
+    assert tier.lower() in sandbox.capabilities.tier.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("bwrap", "names no provider. There are: bubblewrap, modal"),
+        ("modal", "needs MODAL_TOKEN_ID"),
+        ("e2b", "needs E2B_API_KEY"),
+        ("daytona", "needs DAYTONA_API_KEY"),
+        ("runloop", "needs RUNLOOP_API_KEY"),
+        ("northflank", "needs PAWL_SANDBOX_IMAGE"),
+        ("podman", "needs PAWL_SANDBOX_IMAGE"),
+        ("unsafe-host", "PAWL_UNSAFE_HOST must be exactly"),
+    ],
+)
+async def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    for variable in ENVIRON:
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(BadSpec, match=says):
+        await chosen_sandbox(Settings(home=tmp_path, sandbox=name))
+
+
+async def test_a_program_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    settings = Settings.model_validate({"home": tmp_path, "sandbox": "docker", **IMAGE})
+    with pytest.raises(SandboxError, match="docker"):
+        await chosen_sandbox(settings)
+
+
+async def test_the_installation_keeps_its_name(tmp_path: Path) -> None:
+    for _ in range(2):
+        await chosen_sandbox(Settings(home=tmp_path))
+    name = (tmp_path / "installation").read_text()
+    await chosen_sandbox(Settings(home=tmp_path))
+    assert (tmp_path / "installation").read_text() == name
