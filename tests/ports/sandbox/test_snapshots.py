@@ -1,6 +1,8 @@
 """Copies of a sandbox's files that others start from: whole, independent, and nobody else's."""
 
+import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -170,17 +172,22 @@ async def test_what_the_image_holds_counts_as_used(sandbox: BubblewrapSandbox, r
     assert view.reason is ExitReason.DISK
 
 
-async def test_a_large_tree_starts_fast(sandbox: BubblewrapSandbox) -> None:
+async def test_a_large_tree_starts_as_fast_as_it_can_be_copied(sandbox: BubblewrapSandbox, tmp_path: Path) -> None:
     ref = await sandbox.ensure(SandboxSpec(key="large"))
     script = "for n in $(seq 200); do head -c 500000 /dev/urandom > f$n; done"
     assert (await ran(sandbox, ref, "j", script)).code == 0
     image = await sandbox.snapshot(ref)
-    took: list[float] = []
-    for n in range(3):
+    starts: list[float] = []
+    copies: list[float] = []
+    for n in range(4):  # by turns, so that a busy machine is busy for both
         started = time.perf_counter()
         await sandbox.ensure(SandboxSpec(key=f"n{n}", image=image))
-        took.append(time.perf_counter() - started)
-    assert min(took) < 1, took
+        starts.append(time.perf_counter() - started)
+        copy = ["cp", "-a", str(tmp_path / "sandboxes/large/work"), str(tmp_path / f"copy{n}")]
+        started = time.perf_counter()
+        await asyncio.to_thread(subprocess.run, copy, check=True)
+        copies.append(time.perf_counter() - started)
+    assert min(starts) < max(0.5, 5 * min(copies)), (starts, copies)
 
 
 class TestNixStore:
