@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from httpx import AsyncClient, HTTPError, Timeout
-from runloop_api_client import APIError, APIStatusError, AsyncRunloop, NotFoundError
+from runloop_api_client import APIError, APIStatusError, AsyncRunloop, NotFoundError, omit
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, DevboxView, NetworkPolicyView
 from runloop_api_client.types.shared_params import LaunchParameters
 
@@ -183,15 +183,14 @@ class RunloopVendor(Vendor):
         }
         metadata = metadata_of(spec, self._installation)
         image = spec.image or self._image
-        name = f"pawl-{spec.key}"
-        if image.startswith(_SNAPSHOT):
-            box = await self._devboxes.create(name=name, metadata=metadata, launch_parameters=launch, snapshot_id=image)
-        elif image:
-            box = await self._devboxes.create(
-                name=name, metadata=metadata, launch_parameters=launch, blueprint_name=image
-            )
-        else:
-            box = await self._devboxes.create(name=name, metadata=metadata, launch_parameters=launch)
+        kept = image.startswith(_SNAPSHOT)
+        box = await self._devboxes.create(
+            name=f"pawl-{spec.key}",
+            metadata=metadata,
+            launch_parameters=launch,
+            snapshot_id=image if kept else omit,
+            blueprint_name=image if image and not kept else omit,
+        )
         if box.launch_parameters.network_policy_id != policy.id:
             await self._ended(box.id)
             raise PolicyUnsupported("Runloop made a devbox without the network policy that was asked for.")

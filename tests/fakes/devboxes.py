@@ -1,10 +1,10 @@
-"""One of Runloop's devboxes, in the double: a box of this machine with a life and with commands."""
+"""What Runloop is asked for in the double, and its devboxes: boxes of this machine with a life and with commands."""
 
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, Literal
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -59,6 +59,39 @@ class Create(Strict):
     launch_parameters: Launch
     blueprint_name: str | None = None
     snapshot_id: str | None = None
+
+
+class Port(Strict):
+    port: int = Field(ge=1, le=65_535)
+    protocol: str = Field(pattern="^(TCP|UDP)$")
+    end_port: int | None = None
+
+
+class Cidr(Strict):
+    cidr: str
+    ports: list[Port]
+
+
+class Policy(Strict):
+    name: str
+    allow_all: bool
+    allow_agent_gateway: bool
+    allow_devbox_to_devbox: bool
+    allow_mcp_gateway: bool
+    allow_runloop_mirrors: bool
+    allowed_hostnames: list[str]
+    allowed_cidrs: list[Cidr]
+
+
+class Execute(Strict):
+    command: str
+    command_id: UUID
+    optimistic_timeout: int = Field(le=25)
+
+
+class Wait(Strict):
+    statuses: list[Literal["completed"]]
+    timeout_seconds: int = Field(le=25)
 
 
 class Execution:

@@ -11,16 +11,15 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from activities.sandbox.runloop_vendor import RunloopVendor
-from tests.fakes.devboxes import Create, Devbox, Execution, Strict
+from tests.fakes.devboxes import Create, Devbox, Execute, Execution, Policy, Wait
 from tests.fakes.faulty import Faulty, Refused, body_of, no_kept_connections, serving
 
 KEY = "rl-key-of-the-test"
@@ -28,39 +27,6 @@ INLINE = 65_536
 """Bytes of a command's output that come with its answer; all of it only comes as a stream."""
 PAGE = 20
 _BOX = "/v1/devboxes/{id}"
-
-
-class Port(Strict):
-    port: int = Field(ge=1, le=65_535)
-    protocol: str = Field(pattern="^(TCP|UDP)$")
-    end_port: int | None = None
-
-
-class Cidr(Strict):
-    cidr: str
-    ports: list[Port]
-
-
-class Policy(Strict):
-    name: str
-    allow_all: bool
-    allow_agent_gateway: bool
-    allow_devbox_to_devbox: bool
-    allow_mcp_gateway: bool
-    allow_runloop_mirrors: bool
-    allowed_hostnames: list[str]
-    allowed_cidrs: list[Cidr]
-
-
-class Execute(Strict):
-    command: str
-    command_id: UUID
-    optimistic_timeout: int = Field(le=25)
-
-
-class Wait(Strict):
-    statuses: list[Literal["completed"]]
-    timeout_seconds: int = Field(le=25)
 
 
 class FakeRunloop:
