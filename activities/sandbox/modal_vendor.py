@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -36,15 +37,16 @@ _STDIN_BYTES = 1 << 20
 _MOST_HANDLES = 256
 _CPU_REQUEST, _MEMORY_REQUEST_MB = 0.125, 512
 """What is reserved, and paid for, while a sandbox does nothing."""
-_NO_EXIT_CODE = -1
-"""What the client says of a command that went over its time."""
+_NO_EXIT_CODE, _KILLED = -1, 137
+"""What the client says of a command that went over its time, and what Modal makes of it when it is the first to see."""
 _NO_FILE = 44
 
 
 class ModalVendor(Vendor):
     """Sandboxes in one app of a Modal workspace.
 
-    `installation` tells ours from those of other Pawls in the same app: keep it. Credentials come from the environment
+    `installation` tells ours from those of other Pawls in the same app: keep it. `image` is what a sandbox is made of
+    whose repository names nothing; empty: Debian with Python and git. Credentials come from the environment
     (MODAL_TOKEN_ID, MODAL_TOKEN_SECRET) unless there is a `client`. `every_port` accepts that Modal, told to allow an
     address, opens all ports of it; otherwise rules of addresses are refused. Snapshots live for `snapshot_days`.
     """
@@ -54,6 +56,7 @@ class ModalVendor(Vendor):
     def __init__(
         self,
         installation: str,
+        image: str = "",
         app: str = "pawl",
         every_port: bool = False,
         snapshot_days: int = 30,
@@ -64,7 +67,8 @@ class ModalVendor(Vendor):
         self._every_port = every_port
         self._snapshot_days = snapshot_days
         self._client = client
-        self._default_image = modal.Image.debian_slim(python_version=_PYTHON).apt_install("git")
+        self._usual_image = image
+        self._plain_image = modal.Image.debian_slim(python_version=_PYTHON).apt_install("git")
         self._handles: dict[str, modal.Sandbox] = {}
         # Capacity is the caller's to wait for. The client's few quick retries of broken connections have no switch.
         modal.config.config.override_locally("max_throttle_wait", "0")
@@ -168,8 +172,9 @@ class ModalVendor(Vendor):
         )
 
     def _image(self, reference: str) -> modal.Image:
+        reference = reference or self._usual_image
         if not reference:
-            return self._default_image
+            return self._plain_image
         if _is_snapshot(reference):
             return modal.Image.from_id(reference, client=self._client)
         return modal.Image.from_registry(reference)  # pyright: ignore[reportUnknownMemberType]
@@ -192,11 +197,13 @@ class ModalVendor(Vendor):
         """Exit code, output and errors. After any trouble the next call looks the sandbox up anew."""
         sandbox = await self._held(instance)
         seconds = max(1, math.ceil(timeout_seconds))
+        started = time.monotonic()
         try:
             with port_errors("Modal cannot run a command in the sandbox"):
                 async with asyncio.timeout(seconds + _CALL_SECONDS):
                     ended = await _ran(sandbox, argv, seconds, stdin)
-            if ended[0] == _NO_EXIT_CODE:
+            is_over = time.monotonic() - started >= seconds
+            if ended[0] == _NO_EXIT_CODE or (ended[0] == _KILLED and is_over):
                 raise Transient(f"A command in the sandbox at Modal did not answer within {seconds} s: {argv[0]}.")
         except BaseException:
             self._handles.pop(instance, None)

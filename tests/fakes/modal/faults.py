@@ -12,13 +12,15 @@ from modal_proto import api_pb2
 
 @dataclass
 class Fault:
-    """Strikes calls of one RPC. `hangs`: no answer ever. `after`: the work is done and its answer lost."""
+    """Strikes calls of one RPC. `hangs`: no answer ever. `late_seconds`: a good answer that takes its time. `after`:
+    the work is done and its answer lost, or late."""
 
     rpc: str
     status: Status = Status.UNAVAILABLE
     times: int = 1
     after: bool = False
     hangs: bool = False
+    late_seconds: float = 0
     retry_after: float | None = None
     """The server's advice to come again in so many seconds, as Modal sends it with RESOURCE_EXHAUSTED."""
 
@@ -48,6 +50,9 @@ class Faults:
         fault.times -= 1
         if fault.hangs:
             await asyncio.Event().wait()
+        if fault.late_seconds:
+            await asyncio.sleep(fault.late_seconds)
+            return
         details: Sequence[Message] | None = None
         if fault.retry_after is not None:
             details = [api_pb2.RPCRetryPolicy(retry_after_secs=fault.retry_after)]

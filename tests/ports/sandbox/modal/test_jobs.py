@@ -10,8 +10,8 @@ from activities.sandbox.modal_vendor import ModalVendor
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes.modal.faults import Fault
 from tests.fakes.modal.server import Double
-from tests.ports.sandbox.providers import made, ran, shell
-from workflows.ports.sandbox import Gone, JobState, SandboxRef, Transient
+from tests.ports.sandbox.providers import MODEST, made, ran, shell
+from workflows.ports.sandbox import Gone, JobState, SandboxRef, SandboxSpec, Transient
 
 pytestmark = pytest.mark.sandbox
 
@@ -93,3 +93,14 @@ async def test_a_sandbox_that_ends_while_a_job_is_watched_is_gone(
     await ModalVendor("here", client=client).remove(ref.key)
     with pytest.raises(Gone):
         await watching
+
+
+async def test_a_snapshot_has_the_files_and_not_the_jobs(sandbox: RemoteSandbox, ref: SandboxRef) -> None:
+    await ran(sandbox, ref, "prepare", "echo installed > /work/tool; echo first")
+    reference = await sandbox.snapshot(ref)
+    await ran(sandbox, ref, "change", "echo changed > /work/tool")
+    warm = await sandbox.ensure(SandboxSpec(key="two", image=reference, limits=MODEST))
+    view = await ran(sandbox, warm, "prepare", "cat /work/tool; echo changed > /work/tool")
+    assert view.out == b"installed\n", "the same job id in another sandbox is another run"
+    again = await sandbox.ensure(SandboxSpec(key="three", image=reference, limits=MODEST))
+    assert await sandbox.read(again, "/work/tool", 100) == b"installed\n"

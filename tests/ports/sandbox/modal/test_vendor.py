@@ -10,6 +10,7 @@ import pytest
 from modal_proto import api_pb2
 
 from activities.sandbox.modal_vendor import ModalVendor
+from tests.fakes.modal.faults import Fault
 from tests.fakes.modal.server import Double
 from tests.ports.sandbox.providers import until
 from workflows.domain.policy import SandboxLimits
@@ -94,6 +95,16 @@ async def test_images_by_name_and_by_snapshot(double: Double, vendor: ModalVendo
         await vendor.make(SandboxSpec(key="c", image=reference))
 
 
+async def test_the_installation_may_name_the_usual_image(double: Double, client: modal.Client) -> None:
+    usual = ModalVendor("here", image="python:3.12-slim", client=client)
+    plain = ModalVendor("here", client=client)
+    images = [
+        definition(double, await vendor.make(SandboxSpec(key=key, image=image))).image_id
+        for vendor, key, image in ((usual, "a", ""), (plain, "b", "python:3.12-slim"), (plain, "c", ""))
+    ]
+    assert images[0] == images[1] != images[2]
+
+
 async def test_commands_and_files_are_exact(vendor: ModalVendor) -> None:
     instance = await vendor.make(SandboxSpec(key="a"))
     said = await vendor.run(instance, ("sh", "-c", 'echo "$1"; echo err >&2; exit 7', "sh", "a 'b' $c"), 10)
@@ -112,10 +123,11 @@ async def test_commands_and_files_are_exact(vendor: ModalVendor) -> None:
         await vendor.put(instance, "/absent/file", b"")
 
 
-async def test_a_command_over_its_time_is_no_exit_code(vendor: ModalVendor) -> None:
+async def test_a_command_over_its_time_is_no_exit_code(double: Double, vendor: ModalVendor) -> None:
     instance = await vendor.make(SandboxSpec(key="a"))
+    double.faults.arm(Fault("TaskExecStart", after=True, late_seconds=0.5))
     with pytest.raises(Transient, match="did not answer within 1 s: sleep"):
-        await vendor.run(instance, ("sleep", "30"), 0.5)
+        await vendor.run(instance, ("sleep", "30"), 0.5)  # Modal's clock runs out first, and it kills the command
     assert (await vendor.run(instance, ("true",), 10)).code == 0
 
 
