@@ -35,6 +35,10 @@ RULES = tuple(map(egress.parse, ["pypi.org", "*.example.org:8443", "10.1.2.3:543
         ("0xa.1.2.3", 5432, None),
         ("10.1.515", 5432, None),
         ("pypi.org\r\nHost: evil.net", 443, None),
+        ("evil.net\0.example.org", 8443, None),  # which a resolver reads up to the NUL
+        ("::ffff:8.8.8.8%.example.org", 8443, None),
+        (".example.org", 8443, None),
+        ("fd00::7%lo", 443, None),
         ("", 443, None),
     ],
 )

@@ -31,7 +31,7 @@ async def checkout(checkouts: SandboxCheckouts, order: WorkspaceOrder) -> Checko
 
 
 TRAP = "touch TMP/escaped /work/trapped"
-"""What no git of ours must ever run. TMP is a host folder that exists."""
+"""What no git of ours runs outside the attacker's own sandbox. TMP is a host folder that exists."""
 
 # Every way a repository can name a command for git, set in the agent's git folder, in ours, and for the home folder.
 COMMANDS = {
@@ -45,7 +45,7 @@ COMMANDS = {
             trailer.x.command fsck.skipList pager.log browser.x.cmd remote.origin.uploadpack remote.origin.receivepack
         do set_everywhere $key "TRAP"; done
         set_everywhere core.hooksPath /work/hooks; set_everywhere core.fsmonitorHookVersion 1
-        echo '* filter=evil diff=evil merge=evil text eol=crlf ident export-subst' > .gitattributes
+        echo '* filter=evil diff=evil merge=evil ident export-subst' > .gitattributes
     """,
     "hooks": """
         mkdir -p /work/hooks
@@ -147,8 +147,8 @@ async def test_no_command_a_repository_names_is_run(
     again = await checkouts.open(order.model_copy(update={"key": "again", "state": state}))
     assert await again.read("mine", 100) == b"mine\n"
     assert not (tmp_path / "escaped").exists()
-    for place in (order.key, "again"):
-        assert not (tmp_path / "sandboxes" / place / "work/trapped").exists(), "nor did Pawl's git inside run it"
+    trapped = tmp_path / "sandboxes/again/work/trapped"
+    assert not trapped.exists(), "nor does it run in the next sandbox; in its own it may, with the agent's rights"
 
 
 @pytest.mark.parametrize("attack", ELSEWHERE)
