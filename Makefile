@@ -4,6 +4,10 @@ PYTHON ?=
 ARGS ?=
 
 bin := .venv/bin
+# SANDBOX=modal-double runs the demo's sandboxes by Modal's real client on a double of Modal on this machine; other
+# providers are chosen by PAWL_SANDBOX.
+SANDBOX ?=
+served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.modal --)
 # The tests and the demo fetch packages with the uv that setup installed.
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
@@ -14,7 +18,7 @@ setup: ## Python environment, Temporal server, sandbox tools
 	@PYTHON=$(PYTHON) infra/setup.sh
 
 demo: setup ## A ticket becomes a pull request, in the terminal and in the Temporal UI; no key needed
-	@$(bin)/python starter.py demo $(ARGS)
+	@$(served) $(bin)/python starter.py demo $(ARGS)
 
 test: check ## Every check and every test; the kill tests last and alone, since they need the machine
 	@$(bin)/python -m pytest -n 2 --dist loadfile -m "not crash" $(ARGS)
