@@ -7,7 +7,7 @@ import pytest
 
 from activities.git import TrustedClones
 from activities.workspace.checkouts import SandboxCheckouts
-from tests.ports.sandbox.providers import PROVIDERS
+from tests.ports.sandbox.providers import LOCAL
 from tests.ports.workspace.helpers import sh
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
@@ -17,9 +17,9 @@ from workflows.ports.workspace import Checkout
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture(params=PROVIDERS)
+@pytest.fixture(params=LOCAL)
 async def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Sandbox]:
-    sandbox = PROVIDERS[request.param](tmp_path / "sandboxes")
+    sandbox = LOCAL[request.param](tmp_path / "sandboxes")
     yield sandbox
     for info in await sandbox.list({}):
         await sandbox.destroy(info.ref.key)
