@@ -83,7 +83,7 @@ async def _container(choice: Choice) -> Vendor:
 async def _modal(choice: Choice) -> Vendor:
     choice.needed("MODAL_TOKEN_ID")
     choice.needed("MODAL_TOKEN_SECRET")
-    return _adapter(choice, "modal_vendor").ModalVendor(choice.installation)
+    return _adapter(choice, "modal_vendor").ModalVendor(choice.installation, image=choice.image)
 
 
 async def _e2b(choice: Choice) -> Vendor:
