@@ -16,6 +16,7 @@ PYTHON = ("python3", "-I", "-S", "-X", "utf8")
 _LOOK = """
 command -v python3 >/dev/null 2>&1 && python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 8))' ||
     { echo pawl no-python; exit 0; }
+[ -x /usr/bin/du ] || [ -x /bin/du ] || { echo pawl no-du; exit 0; }
 for folder in /opt/pawl "${HOME:-/root}/.pawl" /var/tmp/.pawl; do
     mkdir -p "$folder/in" "$folder/out" "$folder/jobs" 2>/dev/null || continue
     [ -O "$folder" ] && [ -w "$folder/in" ] && chmod 700 "$folder" || continue
@@ -67,6 +68,8 @@ def _found(said: Said) -> tuple[bool, bool, str]:
     words = said.out.rpartition("pawl ")[2].strip().split(" ", 2)
     if words == ["no-python"]:
         raise BadSpec("The sandbox's image has no python3 of version 3.8 or newer. Choose one that has, or add it.")
+    if words == ["no-du"]:
+        raise BadSpec("The sandbox's image has no `du`, by which Pawl watches its disk: add coreutils or busybox.")
     if words == ["no-folder"]:
         raise BadSpec("The sandbox's image has no folder for Pawl: /opt, the home folder and /var/tmp are read-only.")
     if said.code != 0 or len(words) != 3:

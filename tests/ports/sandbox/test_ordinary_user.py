@@ -13,6 +13,7 @@ pytestmark = pytest.mark.sandbox
 
 _HERE = Path(__file__).parent
 _NAMES = (
+    "bubblewrap",
     "contract",
     "egress",
     "files",
@@ -20,6 +21,7 @@ _NAMES = (
     "leases",
     "limits",
     "processors",
+    "remote",
     "snapshots",
     "systemd",
     "unsafe_host",
