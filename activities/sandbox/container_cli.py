@@ -249,11 +249,12 @@ class ContainerCli(Vendor):
         while True:
             code, out, err = await self._call(*words, seconds=seconds, data=data)
             failure = failure_of(err.decode(errors="replace")) if code in _MAYBE_FAILED else None
-            if isinstance(failure, Gone) or (failure and code == _PROGRAM_FAILED):
+            if isinstance(failure, NotStarted) and attempt < _ATTEMPTS:
+                await asyncio.sleep(0.3)
+            elif isinstance(failure, Gone) or (failure and code == _PROGRAM_FAILED):
                 raise failure
-            if not isinstance(failure, NotStarted) or attempt == _ATTEMPTS:
+            else:
                 return code, out, err
-            await asyncio.sleep(0.3)
             attempt += 1
 
     async def _call(self, *words: str, seconds: float, data: bytes | None = None) -> tuple[int, bytes, bytes]:

@@ -52,7 +52,8 @@ async def test_a_command_has_no_way_up_or_out(sandbox: RemoteSandbox) -> None:
 
 async def test_the_kernel_keeps_the_limits(sandbox: RemoteSandbox, vendor: ContainerCli) -> None:
     ref = await sandbox.ensure(SandboxSpec(key="one", limits=MODEST.model_copy(update={"cpus": 0.5})))
-    tree = "import os, time\nfor _ in range(5):\n    os.fork() or time.sleep(len(b'x' * 80_000_000))\ntime.sleep(60)"
+    tree = "import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        kept = b'x' * 80_000_000\n"
+    tree += "        time.sleep(60)\ntime.sleep(60)"
     assert (await ran(sandbox, ref, "memory", python(tree))).reason is ExitReason.OOM
     bomb = "import os, time\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(0.02)"
     view = await ran(sandbox, ref, "processes", python(bomb, timeout_seconds=1.5))
