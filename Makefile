@@ -12,7 +12,7 @@ served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.mo
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: setup demo test test-fast check bench bench-sandbox lock clean
+.PHONY: setup demo test test-fast check conformance bench bench-sandbox lock clean
 
 setup: ## Python environment, Temporal server, sandbox tools
 	@PYTHON=$(PYTHON) infra/setup.sh
@@ -32,6 +32,12 @@ check: setup ## Lint, format, types, who may import whom
 	@$(bin)/ruff format --check .
 	@$(bin)/basedpyright
 	@$(bin)/lint-imports
+
+conformance: setup ## Ask every sandbox provider everything, and write the answers to docs/operate
+	@mkdir -p build
+	@$(bin)/python -m pytest -q -n 2 --dist loadfile tests/ports/sandbox --conformance build/conformance.json $(ARGS)
+	@$(bin)/python -m tests.ports.sandbox.table build/conformance.json build/conformance.json.ordinary \
+		> docs/operate/sandbox-conformance.md
 
 bench: setup ## Throughput, CPU, bytes, memory and recovery time, as a table and as JSON
 	@$(bin)/python -m bench $(ARGS)

@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
-from temporalio.client import Plugin
+from temporalio.client import Client, Plugin
 
 from activities.agent.builtin import BuiltinAgent
 from activities.context.repository import RepositoryContext
@@ -20,12 +21,14 @@ from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
 from activities.sandbox.choice import chosen_sandbox
+from activities.sandbox.orphans import sweeping
 from activities.sandbox.probe import probe
 from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obeying_the_board
+from infra.client import is_under_way
 from infra.exits import Misused, PawlError
 from infra.journal import JournalStore
 from infra.runner import tuned_worker
@@ -40,11 +43,11 @@ from workflows.session import Session
 from workflows.ticket import Ticket
 
 FLOWS = (Ticket, Session)
-Capabilities = Callable[[Settings], AbstractAsyncContextManager[list[Port]]]
+Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Port]]]
 
 
 @asynccontextmanager
-async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
+async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]]:
     """Every capability of this machine's Pawl, with the local adapters."""
     home, secret = settings.home, gateway_secret(settings)
     journal = SqlJournal(
@@ -63,15 +66,16 @@ async def ports(settings: Settings) -> AsyncGenerator[list[Port]]:
             destroy=lambda key: sandbox.destroy(sandbox_key(key)),
         )
         try:
-            yield [
-                BoardTracker(settings.board_folder),
-                BareGitForge(settings.forge_folder, clones, journal),
-                RepositoryContext(clones, journal),
-                GatewayModel(gateway, secret),
-                SandboxWorkspace(sandbox, checkouts, journal),
-                agent,
-                ConsoleNotify(home / "notes.log"),
-            ]
+            async with sweeping(sandbox, partial(is_under_way, client)):
+                yield [
+                    BoardTracker(settings.board_folder),
+                    BareGitForge(settings.forge_folder, clones, journal),
+                    RepositoryContext(clones, journal),
+                    GatewayModel(gateway, secret),
+                    SandboxWorkspace(sandbox, checkouts, journal),
+                    agent,
+                    ConsoleNotify(home / "notes.log"),
+                ]
         finally:
             await agent.close()
 
@@ -83,7 +87,7 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with (
-        capabilities(settings) as adapters,
+        capabilities(settings, client) as adapters,
         tuned_worker(client, settings, FLOWS, _steps(adapters), [StepInterceptor()]),
         obeying_the_board(client, settings.board_folder),
     ):

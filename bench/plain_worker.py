@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
+from temporalio.client import Client
 
 import worker
 from activities.agent.builtin import BuiltinAgent
@@ -23,7 +24,7 @@ from workflows.ports import Port
 
 
 @asynccontextmanager
-async def plain_ports(settings: Settings) -> AsyncGenerator[list[Port]]:
+async def plain_ports(settings: Settings, _: Client) -> AsyncGenerator[list[Port]]:
     home, secret = settings.home, gateway_secret(settings)
     journal = SqlJournal(JournalStore(settings.database("journal", settings.journal_url), home / "objects"))
     checkouts = PlainCheckouts(home / "sandboxes", journal)

@@ -112,6 +112,13 @@ async def started_among(client: Client, identifiers: Sequence[str]) -> set[str]:
     return found
 
 
+async def is_under_way(client: Client, identifier: str) -> bool:
+    """Whether a ticket of this identifier has not ended."""
+    query = f"WorkflowType = 'Ticket' AND ExecutionStatus = 'Running' AND {names.TICKET.name} = {_quoted(identifier)}"
+    with translated(f"ticket {identifier}"):
+        return (await client.count_workflows(query, rpc_timeout=CALL)).count > 0
+
+
 async def find_ticket(client: Client, name: str) -> str:
     """The workflow id of the ticket a person means by `name`: its identifier, or `tracker:id`. Raises NotFound."""
     for workflow_id in [names.ticket_workflow_id(ref) for ref in _refs(name)]:

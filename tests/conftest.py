@@ -16,6 +16,7 @@ from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from tests.live import go_live_at_modal
+from tests.ports.sandbox.table import Outcomes
 
 START_SECONDS = 60
 OPTIONAL = (("nix", "tests of flakes (test_flake.py)"),)
@@ -33,11 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="the suite of sandbox providers asks the real Modal, with MODAL_TOKEN_ID and MODAL_TOKEN_SECRET",
     )
+    parser.addoption("--conformance", metavar="FILE", help="note there which sandbox provider was asked what, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("live_modal"):
         go_live_at_modal()
+    noted: str | None = config.getoption("conformance")
+    if noted and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Outcomes(Path(noted)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,6 +55,7 @@ class TicketWork(TicketCrew):
         """The ticket's checkout with the files as the last session left them."""
         return WorkspaceOrder(
             key=names.workspace_key(self._account),
+            ticket=self._order.identifier,
             repository=self._on.repository,
             state=self._state,
             sandbox=self._on.policy.sandbox,

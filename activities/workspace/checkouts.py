@@ -11,7 +11,7 @@ from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
-from workflows.ports.sandbox import BadSpec, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
+from workflows.ports.sandbox import OURS, BadSpec, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
 from workflows.ports.workspace import Checkout, Checkouts
 
 _SET_UP = "set-up"
@@ -94,7 +94,7 @@ class SandboxCheckouts(Checkouts):
         return SandboxSpec(
             key=sandbox_key(order.key),
             limits=SandboxLimits(**limits),
-            labels={"owner": "pawl", "repository": order.repository.name},
+            labels={**OURS, "repository": order.repository.name, "ticket": order.ticket, "workspace": order.key},
             image=image.reference if image else asked.image or wished,
             egress=asked.network,
             lifetime_seconds=asked.lifetime_seconds,

@@ -63,6 +63,8 @@ class WorkspaceOrder(Record):
 
     key: str
     """Names the sandbox: the same key is the same sandbox while that lives."""
+    ticket: str = ""
+    """Whose it is, by the identifier people know."""
     repository: Repository
     state: str | None = None
     """Journal reference of a workspace state: a git bundle of one commit, `refs/pawl/state`, whose parent is

@@ -12,6 +12,9 @@ from workflows.domain.egress import parse
 from workflows.domain.model import Record
 from workflows.domain.policy import SandboxLimits
 
+OURS: Mapping[str, str] = {"owner": "pawl"}
+"""Labels of every sandbox that a ticket's work runs in."""
+
 
 class Network(StrEnum):
     NONE = "none"

@@ -78,9 +78,11 @@ DOUBLES = {
     "northflank": Provider(lambda root: RemoteSandbox(northflank.vendor(root)), serving=northflank.serving_below),
 }
 """Vendors' real clients, each with a double of its service on this machine."""
-PROVIDERS = {**LOCAL, **DOUBLES}
-if podman.found():
-    PROVIDERS["podman"] = Provider(podman.opened, serving=podman.serving)
+_PODMAN = {"podman": Provider(podman.opened, serving=podman.serving)} if podman.found() else {}
+_EVERY = {**LOCAL, **_PODMAN, **DOUBLES}
+_ONLY = os.environ.get("PAWL_TEST_PROVIDERS") or ",".join(_EVERY)
+PROVIDERS = {name: provider for name, provider in _EVERY.items() if name in _ONLY.split(",")}
+"""Those that run here, or, of them, the ones somebody asks for."""
 
 
 async def made(sandbox: Sandbox, key: str = "one", limits: SandboxLimits = MODEST) -> SandboxRef:
