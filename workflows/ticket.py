@@ -135,7 +135,7 @@ class Ticket(TicketWork):
             Workspace.prepare_workspace, ready, step
         ):  # a ticket in flight may have no answer
             self._tier = there.tier
-            self.tell(sandbox_words(there.tier, there.environment, there.seconds, there.notes))
+            self.tell(sandbox_words(there.tier, there.environment, there.seconds, there.prepared_seconds, there.notes))
 
     # Plan
 

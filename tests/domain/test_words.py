@@ -14,6 +14,7 @@ from workflows.domain.words import (
     gate_hint,
     merge_gate_text,
     push_gate_text,
+    sandbox_words,
     size_of,
     steering_answer,
     waiting_for,
@@ -112,3 +113,15 @@ def test_binary_files_are_said_wherever_the_size_is() -> None:
     assert "logo.png" in page
     plain = ASKED.model_copy(update={"asks": (), "binaries": ()})
     assert merge_gate_text(pull_request, Review(summary="Good."), plain) == "Pull request 1 is ready: u"
+
+
+@pytest.mark.parametrize(
+    ("prepared", "notes", "said"),
+    [
+        (0, (), "The sandbox is ready after 1.5 s: bubblewrap; environment: plain."),
+        (92.0, (), "The sandbox is ready after 1.5 s: bubblewrap; environment: plain, prepared once in 92 s."),
+        (0, ("No image.",), "The sandbox is ready after 1.5 s: bubblewrap; environment: plain. No image."),
+    ],
+)
+def test_where_commands_run_is_one_sentence(prepared: float, notes: tuple[str, ...], said: str) -> None:
+    assert sandbox_words("bubblewrap", "plain", 1.5, prepared, notes) == said

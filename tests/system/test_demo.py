@@ -161,6 +161,24 @@ def test_script_gets_the_receipt_of_a_kept_promise(home: Path) -> None:
     assert changed.split() == ["CHANGELOG.md", "slugify/slugify.py", "tests/test_release.py"]
 
 
+def test_the_same_ticket_is_done_in_sandboxes_at_modal(home: Path) -> None:
+    """Modal's real client, with a double of Modal on this machine."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.fakes.modal", "--", *COMMAND, "--yes", "--json"],
+        env=environment(home, PYTHONPATH=str(ROOT)),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Modal" in ran.stderr
+    receipt = json.loads(ran.stdout.splitlines()[-1])
+    told = {name: receipt[name] for name in ("phase", "turns", "calls_bought_twice", "pull_requests", "kills")}
+    assert told == {"phase": "Done", "turns": 21, "calls_bought_twice": 0, "pull_requests": 1, "kills": 1}
+    assert processes_of(home) == []
+
+
 def test_person_changes_the_plan_then_stops_in_the_build(home: Path) -> None:
     terminal = Terminal(home)
     try:

@@ -141,9 +141,11 @@ def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: s
     return "\n\n".join(part for part in parts if part)
 
 
-def sandbox_words(tier: str, environment: str, seconds: float, notes: tuple[str, ...]) -> str:
-    """Where the ticket's commands run, and what of the repository's environment does not apply there."""
-    return " ".join((f"The sandbox is ready after {seconds:g} s: {tier}; environment: {environment}.", *notes))
+def sandbox_words(tier: str, environment: str, seconds: float, prepared: float, notes: tuple[str, ...]) -> str:
+    """Where the ticket's commands run, and what of the repository's environment does not apply there. `prepared`: the
+    seconds its preparation took, whenever that was; 0 for none."""
+    once = f", prepared once in {prepared:g} s" if prepared else ""
+    return " ".join((f"The sandbox is ready after {seconds:g} s: {tier}; environment: {environment}{once}.", *notes))
 
 
 def strike_comment(said: str, excerpt: str) -> str:
