@@ -18,6 +18,7 @@ from tests.fakes import image
 
 IMAGE = "localhost/small:1"
 _PROCESSES = 4_096
+_PREFIX = "pawl-podman-"
 
 # More than these its own defaults ask for, and a root without the capability to raise limits is refused.
 _CONFIGURATION = """
@@ -50,7 +51,10 @@ def opened(root: Path) -> RemoteSandbox:
 
 @cache
 def _program() -> Path:
-    storage = Path(tempfile.mkdtemp(prefix="pawl-podman-"))
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):  # by runs that were killed
+        if not Path("/proc", left.name.removeprefix(_PREFIX).partition("-")[0]).exists():
+            _remove(left)
+    storage = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     atexit.register(_remove, storage)
     files = min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     (storage / "containers.conf").write_text(_CONFIGURATION.format(files=files, processes=_PROCESSES))
