@@ -1,7 +1,9 @@
-"""Which sockets the command may open: a network namespace does not keep it from the machine that hosts this one.
+"""Which calls a command may not make, though a sandbox of namespaces would let it.
 
-Linux routes vsock past every namespace, so a virtual machine's host would be reachable. The filter is a seccomp
-program: `socket(AF_VSOCK, ...)` fails, and so do the ways around the check (io_uring, foreign system call tables).
+Linux routes vsock past every namespace, so a virtual machine's host would be reachable: opening such a socket fails, and
+so do the ways around the check (io_uring, foreign system call tables). A tracer may ask that the traced waits for it on
+its way out, even when it is killed: process 1 of a sandbox would never die, and all in it live on. That option fails,
+the rest of ptrace works.
 """
 
 from __future__ import annotations  # Python 3.8: this also runs inside of remote sandboxes
@@ -11,13 +13,17 @@ import struct
 
 _AF_VSOCK = 40
 _IO_URING_SETUP = 425
-_ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
-"""Machine -> its audit number, and its number of `socket` (linux/audit.h, asm/unistd.h)."""
+_WITH_OPTIONS = (0x4206, 0x4200, 21)
+"""PTRACE_SEIZE, PTRACE_SETOPTIONS and its old number on x86_64: their last argument is the options."""
+_TRACEEXIT = 0x40
+_ARCHITECTURES = {"x86_64": (0xC000003E, 41, 101), "aarch64": (0xC00000B7, 198, 117)}
+"""Machine -> its audit number, and its numbers of `socket` and `ptrace` (linux/audit.h, asm/unistd.h)."""
 
 _FOREIGN_TABLE = 0x40000000
-_CALL, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _EPERM = 0x7FFF0000, 0x00050000 | 1
+_CALL, _ARCHITECTURE, _FIRST_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOWED = (_RETURN, 0, 0, 0x7FFF0000)
+_REFUSED = (_RETURN, 0, 0, 0x00050000 | 1)  # with EPERM
 
 
 def socket_filter() -> bytes:
@@ -25,17 +31,28 @@ def socket_filter() -> bytes:
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         raise RuntimeError(f"On {machine} the sandbox cannot be kept from the machine that hosts this one.")
-    audit, socket = _ARCHITECTURES[machine]
+    audit, socket, ptrace = _ARCHITECTURES[machine]
+    vsock = ((_LOAD, 0, 0, _FIRST_ARGUMENT), *_refuse_if(_IF_EQUAL, _AF_VSOCK), _ALLOWED)
+    options = ((_LOAD, 0, 0, _FOURTH_ARGUMENT), *_refuse_if(_IF_ANY_BIT, _TRACEEXIT), _ALLOWED)
+    to_options = [(_IF_EQUAL, len(_WITH_OPTIONS) - n, 0, request) for n, request in enumerate(_WITH_OPTIONS)]
     program = (
         (_LOAD, 0, 0, _ARCHITECTURE),
-        (_IF_EQUAL, 0, 7, audit),
+        (_IF_EQUAL, 1, 0, audit),
+        _REFUSED,
         (_LOAD, 0, 0, _CALL),
-        (_IF_AT_LEAST, 5, 0, _FOREIGN_TABLE),
-        (_IF_EQUAL, 4, 0, _IO_URING_SETUP),
-        (_IF_EQUAL, 0, 2, socket),
+        *_refuse_if(_IF_AT_LEAST, _FOREIGN_TABLE),
+        *_refuse_if(_IF_EQUAL, _IO_URING_SETUP),
+        (_IF_EQUAL, 0, len(vsock), socket),
+        *vsock,
+        (_IF_EQUAL, 1, 0, ptrace),
+        _ALLOWED,
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_IF_EQUAL, 1, 0, _AF_VSOCK),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _EPERM),
+        *to_options,
+        _ALLOWED,
+        *options,
     )
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _refuse_if(test: int, value: int) -> tuple[tuple[int, int, int, int], ...]:
+    return ((test, 0, 1, value), _REFUSED)
