@@ -1,9 +1,10 @@
 """Which calls a command may not make, though a sandbox of namespaces would let it.
 
-Linux routes vsock past every namespace, so a virtual machine's host would be reachable: opening such a socket fails, and
-so do the ways around the check (io_uring, foreign system call tables). A tracer may ask that the traced waits for it on
-its way out, even when it is killed: process 1 of a sandbox would never die, and all in it live on. That option fails,
-the rest of ptrace works.
+Linux routes vsock past every namespace, so a virtual machine's host would be reachable: opening such a socket fails,
+and so do the ways around the check (io_uring, foreign system call tables). A tracer may ask that the traced waits for
+it on its way out, even when it is killed, so that process 1 of a sandbox would never die and all in it live on: that
+option fails, the rest of ptrace works. The kernel's keyrings know no namespace and are inherited from the worker: all
+of their calls fail.
 """
 
 from __future__ import annotations  # Python 3.8: this also runs inside of remote sandboxes
@@ -16,8 +17,12 @@ _IO_URING_SETUP = 425
 _WITH_OPTIONS = (0x4206, 0x4200, 21)
 """PTRACE_SEIZE, PTRACE_SETOPTIONS and its old number on x86_64: their last argument is the options."""
 _TRACEEXIT = 0x40
-_ARCHITECTURES = {"x86_64": (0xC000003E, 41, 101), "aarch64": (0xC00000B7, 198, 117)}
-"""Machine -> its audit number, and its numbers of `socket` and `ptrace` (linux/audit.h, asm/unistd.h)."""
+_ARCHITECTURES = {
+    "x86_64": (0xC000003E, 41, 101, (248, 249, 250)),
+    "aarch64": (0xC00000B7, 198, 117, (217, 218, 219)),
+}
+"""Machine -> its audit number, and its numbers of `socket`, `ptrace`, and of `add_key`, `request_key`, `keyctl`
+(linux/audit.h, asm/unistd.h)."""
 
 _FOREIGN_TABLE = 0x40000000
 _CALL, _ARCHITECTURE, _FIRST_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
@@ -31,7 +36,7 @@ def socket_filter() -> bytes:
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         raise RuntimeError(f"On {machine} the sandbox cannot be kept from the machine that hosts this one.")
-    audit, socket, ptrace = _ARCHITECTURES[machine]
+    audit, socket, ptrace, keys = _ARCHITECTURES[machine]
     vsock = ((_LOAD, 0, 0, _FIRST_ARGUMENT), *_refuse_if(_IF_EQUAL, _AF_VSOCK), _ALLOWED)
     options = ((_LOAD, 0, 0, _FOURTH_ARGUMENT), *_refuse_if(_IF_ANY_BIT, _TRACEEXIT), _ALLOWED)
     to_options = [(_IF_EQUAL, len(_WITH_OPTIONS) - n, 0, request) for n, request in enumerate(_WITH_OPTIONS)]
@@ -41,7 +46,7 @@ def socket_filter() -> bytes:
         _REFUSED,
         (_LOAD, 0, 0, _CALL),
         *_refuse_if(_IF_AT_LEAST, _FOREIGN_TABLE),
-        *_refuse_if(_IF_EQUAL, _IO_URING_SETUP),
+        *(step for call in (_IO_URING_SETUP, *keys) for step in _refuse_if(_IF_EQUAL, call)),
         (_IF_EQUAL, 0, len(vsock), socket),
         *vsock,
         (_IF_EQUAL, 1, 0, ptrace),

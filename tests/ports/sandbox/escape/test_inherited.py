@@ -1,0 +1,69 @@
+"""What a process hands on to its children without being asked: nothing of the worker's arrives in a sandbox."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.ports.sandbox.escape.raw import raw, tries
+from tests.ports.sandbox.providers import LOCAL
+from workflows.ports.sandbox import Sandbox, SandboxRef
+
+pytestmark = pytest.mark.sandbox
+
+_PROJECT = Path(__file__).parents[4]
+
+
+async def said_inside(tier: str, root: Path, worker: str, inside: str) -> str:
+    """What a script says in a sandbox that a worker has started which has made this and that of itself before."""
+    script = f"""
+import asyncio, signal
+from pathlib import Path
+from tests.ports.sandbox.providers import LOCAL, made, python, ran
+{worker}
+async def main():
+    sandbox = LOCAL[{tier!r}](Path({str(root)!r}))
+    ref = await made(sandbox)
+    view = await ran(sandbox, ref, "j", python({raw(inside)!r}))
+    await sandbox.destroy(ref.key)
+    print((view.out + view.err).decode(), end="")
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", raw(script)]
+    ran = await asyncio.to_thread(subprocess.run, command, cwd=_PROJECT, capture_output=True, check=False)
+    assert not ran.stderr, ran.stderr.decode()
+    return ran.stdout.decode()
+
+
+@pytest.mark.parametrize("tier", LOCAL)
+async def test_the_keys_of_the_worker_are_not_handed_on(tier: str, tmp_path: Path) -> None:
+    """Whoever holds a keyring may read what is in it."""
+    secret = uuid4().hex
+    keep = f"""
+call("keyctl", 1, None)
+assert call("add_key", b"user", b"pawl-test", b"{secret}", {len(secret)}, -3) > 0
+"""
+    steal = """
+buffer = ctypes.create_string_buffer(100)
+key = call("keyctl", 10, -3, b"user", b"pawl-test", 0)
+length = call("keyctl", 11, key, buffer, 100)
+print(key, buffer.raw[:max(length, 0)].decode())
+"""
+    assert await said_inside(tier, tmp_path / "sandboxes", keep, steal) == "-1 \n"
+
+
+async def test_no_call_reaches_a_keyring(sandbox: Sandbox, ref: SandboxRef) -> None:
+    await tries(
+        sandbox,
+        ref,
+        """
+for ring in (-1, -2, -3, -4, -5, -8):
+    refused(f"number of {ring}", call("keyctl", 0, ring, 1), "EPERM")
+    refused(f"new key in {ring}", call("add_key", b"user", b"pawl-test", b"x", 1, ring), "EPERM")
+refused("ask", call("request_key", b"user", b"pawl-test", None, -3), "EPERM")
+refused("join", call("keyctl", 1, None), "EPERM")
+""",
+    )
