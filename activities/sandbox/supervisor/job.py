@@ -201,8 +201,7 @@ class Job:
             egress.stop(self._proxy)
         for output in self._outputs:
             if output.fd in self._handlers:
-                while output.pump():
-                    pass
+                output.drain()
 
     def _record(self, code: int) -> tuple[str, int | str, int]:
         truncated = int(any(output.truncated for output in self._outputs))

@@ -82,8 +82,7 @@ class _Job:
         status = os.read(self._report, 64)
         processes.kill_descendants()
         for output in self._outputs:
-            while select.select([output.fd], [], [], 0)[0] and output.pump():
-                pass
+            output.drain()
         reason, code = self._verdict(int(status) if status else None)
         return {"reason": reason, "code": code, "truncated": any(output.truncated for output in self._outputs)}
 
