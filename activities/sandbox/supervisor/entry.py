@@ -35,6 +35,7 @@ _MS_BIND_REC = 0x1000 | 0x4000
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
 _LAST_SIGNAL = 64
+_SIG_SETMASK, _NO_SIGNALS = 2, bytes(128)
 _OPEN_FILES = 65_536
 
 
@@ -58,8 +59,10 @@ def enter(spec: JobSpec, pipes: Pipes, supervisor: int) -> None:
     if os.getppid() != supervisor:
         raise RuntimeError("The supervisor died.")
     _limit(spec)
+    # What Python or the worker's starter ignores or blocks, the command must not ignore or block.
     for number in range(1, _LAST_SIGNAL + 1):
-        libc.signal(number, None)  # what Python or the worker's starter ignores, the command must not ignore
+        libc.signal(number, None)
+    libc.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
     os.umask(0o022)
     # The shell limits the processes, from inside: the same limit on bwrap would count all that the user runs outside.
     processes = spec.processes if spec.bwrap and not spec.capped else 0

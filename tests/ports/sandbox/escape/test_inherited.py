@@ -67,3 +67,13 @@ refused("ask", call("request_key", b"user", b"pawl-test", None, -3), "EPERM")
 refused("join", call("keyctl", 1, None), "EPERM")
 """,
     )
+
+
+@pytest.mark.parametrize("tier", LOCAL)
+async def test_signals_the_worker_blocks_or_ignores_reach_the_command(tier: str, tmp_path: Path) -> None:
+    deaf = """
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+"""
+    inside = "import signal\nprint(signal.pthread_sigmask(signal.SIG_BLOCK, []), int(signal.getsignal(signal.SIGHUP)))"
+    assert await said_inside(tier, tmp_path / "sandboxes", deaf, inside) == "set() 0\n"
