@@ -21,10 +21,12 @@ from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
 from activities.sandbox.choice import chosen_sandbox
-from activities.sandbox.orphans import sweeping
+from activities.sandbox.orphans import sweep_orphans
 from activities.sandbox.probe import probe
+from activities.sweeping import sweeping
 from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
+from activities.workspace.image_uses import ImageUses
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obeying_the_board
@@ -56,6 +58,10 @@ async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]
     clones = TrustedClones(home / "clones")
     sandbox = await chosen_sandbox(settings)
     checkouts = SandboxCheckouts(sandbox, clones, journal)
+    sweeps = {
+        "Orphaned sandboxes": partial(sweep_orphans, sandbox, partial(is_under_way, client)),
+        "Unused prepared images": ImageUses(sandbox, journal).sweep,
+    }
     # The timeout is below that of the port's steps, so that people read what cannot be reached.
     async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
         agent = BuiltinAgent(
@@ -66,7 +72,7 @@ async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]
             destroy=lambda key: sandbox.destroy(sandbox_key(key)),
         )
         try:
-            async with sweeping(sandbox, partial(is_under_way, client)):
+            async with sweeping(sweeps):
                 yield [
                     BoardTracker(settings.board_folder),
                     BareGitForge(settings.forge_folder, clones, journal),

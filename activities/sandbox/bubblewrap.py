@@ -70,7 +70,6 @@ class BubblewrapSandbox(LocalSandbox):
         return await self._within(ref, lambda about: images.keep(self._root, bwrap, work, about.uid))
 
     async def forget(self, reference: str) -> None:
-        """Remove a snapshot; what does not exist is fine. Raises BadSpec for what is no reference of ours."""
         await asyncio.to_thread(images.forget, self._root, reference)
 
     async def prove(self) -> None:

@@ -9,6 +9,7 @@ import json
 import secrets
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,9 @@ def _has_hard_limits(info: dict[str, Any]) -> bool:
 class ContainerCli(Vendor):
     """Containers named after their keys: the name is what makes the second maker get the first one's."""
 
-    name = "container"
-
     def __init__(self, program: str, image: str, installation: str, hard_limits: bool) -> None:
         self._program, self._image, self._installation = program, image, installation
-        self._kind = Path(program).name
+        self.name = Path(program).name
         self._hard_limits = hard_limits
 
     @property
@@ -117,13 +116,13 @@ class ContainerCli(Vendor):
             snapshot=True,
             hard_limits=self._hard_limits,
             images=True,
-            tier=f"{self._kind}, {limits}",
+            tier=f"{self.name}, {limits}",
         )
 
     async def make(self, spec: SandboxSpec) -> str:
         image = spec.image or self._image
         if not image or image.startswith("-"):
-            raise BadSpec(f"{self._kind} needs an image: set a default one, or `image` under `pawl: sandbox:`.")
+            raise BadSpec(f"{self.name} needs an image: set a default one, or `image` under `pawl: sandbox:`.")
         for _ in range(_ATTEMPTS):
             try:
                 return await self._living(spec.key)
@@ -162,6 +161,12 @@ class ContainerCli(Vendor):
         reference = f"{self._snapshots}{secrets.token_hex(8)}"
         await self.said("commit", instance, reference, seconds=_MAKE_SECONDS)
         return reference
+
+    async def forget(self, reference: str) -> None:
+        if not reference.startswith(self._snapshots):
+            raise BadSpec(f"{reference!r} is no snapshot of this Pawl's.")
+        with suppress(BadSpec):  # there is none
+            await self.said("image", "rm", reference, seconds=_RUN_SECONDS)
 
     async def remove(self, key: str) -> None:
         for _ in range(_ATTEMPTS):
@@ -217,7 +222,7 @@ class ContainerCli(Vendor):
             *("--shm-size", f"{min(_SHARED_MEMORY_MB, limits.memory_mb)}m"),
             *("--log-driver", "none", "--stop-signal", "KILL"),
             # podman passes the worker's proxy settings on unless it is told not to; docker does not know the option
-            *(("--http-proxy=false",) if self._kind == "podman" else ()),
+            *(("--http-proxy=false",) if self.name == "podman" else ()),
             *(("--pull", "never") if image.startswith(self._snapshots) else ()),
             *(
                 "--entrypoint",
@@ -264,12 +269,12 @@ class ContainerCli(Vendor):
                 self._program, *words, stdin=DEVNULL if data is None else PIPE, stdout=PIPE, stderr=PIPE
             )
         except FileNotFoundError as error:
-            raise Refused(f"The program {self._program} is not on PATH.", f"Install {self._kind}.") from error
+            raise Refused(f"The program {self._program} is not on PATH.", f"Install {self.name}.") from error
         try:
             async with asyncio.timeout(seconds):
                 out, err = await process.communicate(data)
         except TimeoutError:
-            raise Transient(f"`{self._kind} {words[0]}` takes longer than {seconds:g} seconds.") from None
+            raise Transient(f"`{self.name} {words[0]}` takes longer than {seconds:g} seconds.") from None
         finally:
             if process.returncode is None:
                 process.kill()

@@ -45,6 +45,12 @@ class State(BaseModel):
         return self.state in ("destroying", "destroyed") or self.desired_state == "destroyed"
 
 
+class Snapshot(BaseModel):
+    id: str
+    """What it is deleted by; it is found by its name."""
+    state: str
+
+
 class Conflict(Exception):
     """There is one of this name."""
 
@@ -93,9 +99,16 @@ class DaytonaCalls:
     async def snapshot(self, instance: str, name: str) -> None:
         _check(await self._send("POST", f"{self._url}/sandbox/{instance}/snapshot", json={"name": name}))
 
-    async def snapshot_state(self, name: str) -> str:
+    async def snapshot_found(self, name: str) -> Snapshot | None:
+        """None where there is none, or not yet."""
         response = await self._send("GET", f"{self._url}/snapshots/{name}")
-        return "pending" if response.status_code == 404 else str(_check(response).json()["state"])
+        return None if response.status_code == 404 else Snapshot.model_validate(_check(response).json())
+
+    async def delete_snapshot(self, identity: str) -> None:
+        """What does not exist is fine."""
+        response = await self._send("DELETE", f"{self._url}/snapshots/{identity}")
+        if response.status_code != 404:
+            _check(response)
 
     async def execute(self, sandbox: State, command: str, seconds: int) -> tuple[int, str]:
         """Exit code, and standard output and standard error as one. `command` is for a shell: zsh, bash or sh."""

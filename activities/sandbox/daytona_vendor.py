@@ -27,6 +27,8 @@ from workflows.ports.sandbox import (
 
 OWNER, KEY, LABEL = "pawl-owner", "pawl-key", "pawl-label-"
 """The labels of a sandbox of ours; every label of the spec is prefixed."""
+_SNAPSHOT = "pawl-"
+"""Begins the names of our snapshots."""
 PROBES = ("pypi.org:443", "github.com:443", "registry.npmjs.org:443")
 """Hosts that Daytona's lower tiers leave open whatever a sandbox was made with: the first not in the allowlist must
 not answer."""
@@ -91,17 +93,23 @@ class DaytonaVendor(Vendor):
             return await self.calls.download(sandbox, path, max_bytes)
 
     async def snapshot(self, instance: str) -> str:
-        name = f"pawl-{uuid4().hex}"
+        name = f"{_SNAPSHOT}{uuid4().hex}"
         async with self._reached(instance):
             await self.calls.snapshot(instance, name)
         async with _patience(f"Daytona has not finished the snapshot {name}"):
             while True:
-                state = await self.calls.snapshot_state(name)
-                if state == "error":
+                snapshot = await self.calls.snapshot_found(name)
+                if snapshot and snapshot.state == "error":
                     raise Transient(f"Daytona could not make the snapshot {name}.")
-                if state == "active" and await self._runs(instance):
+                if snapshot and snapshot.state == "active" and await self._runs(instance):
                     return name
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def forget(self, reference: str) -> None:
+        if not reference.startswith(_SNAPSHOT):
+            raise BadSpec(f"{reference!r} is no snapshot of Pawl's.")
+        if snapshot := await self.calls.snapshot_found(reference):
+            await self.calls.delete_snapshot(snapshot.id)
 
     async def remove(self, key: str) -> None:
         sandbox = await self.calls.find(self._name(key))
@@ -127,6 +135,10 @@ class DaytonaVendor(Vendor):
                     await self.calls.create(self._request(spec, name, names))
                 except Conflict:
                     await asyncio.sleep(_PAUSE_SECONDS)
+                except BadSpec as error:
+                    if spec.image.startswith(_SNAPSHOT) and not await self.calls.snapshot_found(spec.image):
+                        raise Gone(f"The Daytona snapshot {spec.image} was removed.") from error
+                    raise
             elif sandbox.state == _RUNS and not sandbox.going:
                 return sandbox
             elif not _lives(sandbox) and not sandbox.going:

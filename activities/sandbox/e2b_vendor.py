@@ -39,6 +39,8 @@ OWNER, KEY, LIFETIME, WINDOW, LABEL = "pawl-owner", "pawl-key", "pawl-lifetime",
 PLACEHOLDER = "192.0.2.1"
 """What allowed names resolve to inside (RFC 5737, nobody's). E2B's firewall looks at the name that a connection asks
 for and resolves it outside."""
+_SNAPSHOT = "snapshot/"
+"""Begins our references to snapshots, which E2B names and treats as it does templates."""
 _SAME_MINUTE = 60
 """Seconds for which two requests for a sandbox are one. E2B repeats its answers, refusals too, for much longer."""
 _TRIES = 60
@@ -135,7 +137,13 @@ class E2BVendor(Vendor):
         await self.run(instance, ("sync",), 60)
         with translated():
             sandbox = await self._reach(instance)
-            return (await sandbox.create_snapshot(mode="filesystem")).snapshot_id
+            return _SNAPSHOT + (await sandbox.create_snapshot(mode="filesystem")).snapshot_id
+
+    async def forget(self, reference: str) -> None:
+        if not reference.startswith(_SNAPSHOT):
+            raise BadSpec(f"{reference!r} is no snapshot of Pawl's: it may be a template of yours.")
+        with translated():
+            await AsyncSandbox.delete_snapshot(reference.removeprefix(_SNAPSHOT), **self._connection())
 
     async def remove(self, key: str) -> None:
         with translated():
@@ -172,7 +180,7 @@ class E2BVendor(Vendor):
         same = f"{self.installation} {spec.model_dump_json()} {dead} {int(time.time()) // _SAME_MINUTE}"
         try:
             sandbox = await AsyncSandbox.create(
-                template=spec.image or self.template,
+                template=spec.image.removeprefix(_SNAPSHOT) or self.template,
                 timeout=min(window, spec.lifetime_seconds),
                 metadata={
                     OWNER: self.installation,
@@ -194,6 +202,8 @@ class E2BVendor(Vendor):
         except SandboxException as error:
             if error.status_code == 409:
                 return None
+            if error.status_code == 404 and spec.image.startswith(_SNAPSHOT):
+                raise Gone(f"The E2B {spec.image} was removed.") from error
             raise
         return sandbox.sandbox_id
 

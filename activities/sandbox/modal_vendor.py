@@ -4,10 +4,11 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import modal
-from modal import exception
+from modal import exception, experimental
 from modal.container_process import ContainerProcess
 
 from activities.sandbox.modal_terms import from_tags, in_parts, name_of, port_errors, reach, to_tags, whole
@@ -130,6 +131,14 @@ class ModalVendor(Vendor):
                     timeout=_SNAPSHOT_SECONDS, ttl=self._snapshot_days * 86_400
                 )
         return image.object_id
+
+    async def forget(self, reference: str) -> None:
+        if not _is_snapshot(reference):
+            raise BadSpec(f"{reference!r} is no image of Modal's own.")
+        with suppress(Gone), port_errors(f"Modal cannot remove the snapshot {reference}"):
+            async with asyncio.timeout(_CALL_SECONDS):
+                delete = experimental.image_delete.aio  # pyright: ignore[reportFunctionMemberAccess]
+                await delete(reference, client=self._client)
 
     async def remove(self, key: str) -> None:
         with port_errors(f"Modal cannot remove the sandbox {key}"):

@@ -68,9 +68,6 @@ class Services:
                     raise
             await asyncio.sleep(next(looks))
 
-    async def snapshot_state(self, snapshot: str) -> str:
-        return str((await self._client.get.container_snapshot(snapshot_id=snapshot)).data["state"])
-
     async def failed(self, service: str) -> bool:
         try:
             found = await self._client.get.service(project_id=self._name, service_id=service)

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from httpx import AsyncClient, HTTPError
 from northflank import ApiCallError, AsyncApiClient
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from websockets.exceptions import WebSocketException
 
 from activities.sandbox.northflank_services import Services
+from activities.sandbox.northflank_snapshots import Snapshots
 from activities.sandbox.northflank_terms import (
     PROBE,
     About,
@@ -53,7 +54,7 @@ class NorthflankVendor(Vendor):
     """`project` holds nothing but sandboxes, and `policy` is the network policy that closes it. `image` is that of
     sandboxes that name none. `tags` are put on every service: they choose the runtime (Kata, gVisor) it has."""
 
-    name: ClassVar[str] = "northflank"
+    name = "northflank"
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class NorthflankVendor(Vendor):
         # Its client repeats a call whose connection broke, whatever we say. Repeating ours does no harm.
         self._client = AsyncApiClient(api_token, base_url=base_url, async_http_client=http)
         self._services = Services(self._client, project)
+        self._snapshots = Snapshots(self._client, project)
         self._installation = installation
         self._project = project
         self._policy = policy
@@ -144,17 +146,14 @@ class NorthflankVendor(Vendor):
             about = await self._services.about(service)
             if about is None:
                 raise Gone(f"The Northflank service {service} is gone.")
-            made = await self._client.create.container_snapshot(
-                project_id=self._project, service_id=service, data={"podName": pod}
-            )
-            snapshot, looks = made.data["id"], pauses()
-            state = await self._services.snapshot_state(snapshot)
-            while state not in ("succeeded", "failed", "cancelled"):
-                await asyncio.sleep(next(looks))
-                state = await self._services.snapshot_state(snapshot)
-            if state != "succeeded":
-                raise Transient(f"Northflank made no snapshot of {instance}: it {state}.")
-            return f"{about.image}#{snapshot}"
+            return f"{about.image}#{await self._snapshots.make(service, pod)}"
+
+    async def forget(self, reference: str) -> None:
+        snapshot = image_of(reference)[1]
+        if not snapshot:
+            raise BadSpec(f"{reference!r} names no snapshot of Northflank's.")
+        async with self._translated():
+            await self._snapshots.delete(snapshot)
 
     async def remove(self, key: str) -> None:
         async with self._translated():
@@ -196,6 +195,8 @@ class NorthflankVendor(Vendor):
         try:
             await self._client.create.service.deployment(project_id=self._project, data=data)
         except ApiCallError as error:
+            if snapshot and not await self._snapshots.has(snapshot):
+                raise Gone(f"The Northflank snapshot {snapshot} was removed.") from error
             # The name may be taken, by another maker or by our own call whose answer was lost.
             if error.status in (401, 403, 429) or error.status >= 500 or await self._services.about(service) is None:
                 raise

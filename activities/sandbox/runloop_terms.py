@@ -31,6 +31,8 @@ _MOST_CPUS = 16
 _MOST_GB = 64
 _SYSTEM_GB = 4
 """Of the disk, for the image itself: the disk of Runloop's smallest devbox."""
+REFUSED = (400, 404, 409, 410, 422)
+"""With which of these Runloop says that something does not exist, it does not write down."""
 OWNER, KEY, UNTIL, _LABEL = "pawl", "pawl_key", "pawl_until", "pawl_label_"
 """Our names in a devbox's metadata: installation, key, seconds since 1970 at the end of its lifetime, labels."""
 

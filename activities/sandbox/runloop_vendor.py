@@ -5,7 +5,6 @@ import shlex
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import ClassVar
 
 from httpx import AsyncClient, HTTPError, Timeout
 from runloop_api_client import APIError, APIStatusError, AsyncRunloop, NotFoundError, omit
@@ -14,9 +13,11 @@ from runloop_api_client.types.shared_params import LaunchParameters
 
 from activities.sandbox.patience import pauses, within
 from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.runloop_snapshots import PREFIX, Snapshots
 from activities.sandbox.runloop_terms import (
     KEY,
     OWNER,
+    REFUSED,
     UNTIL,
     Egress,
     cidrs_of,
@@ -51,8 +52,6 @@ _HOLD_SECONDS = 20
 _ALL_LINES = "100000000"
 """Without it Runloop answers with the last 100 lines."""
 _PAGE = 1_000
-_REFUSED = (400, 404, 409, 410, 422)
-_SNAPSHOT = "snp_"
 
 
 class RunloopVendor(Vendor):
@@ -60,7 +59,7 @@ class RunloopVendor(Vendor):
     of sandboxes that name none. `hosts_on_every_port`: the operator accepts that a host of an allowlist can be
     reached on all its ports, which is the only way Runloop can open one; without it allowlists hold addresses."""
 
-    name: ClassVar[str] = "runloop"
+    name = "runloop"
 
     def __init__(
         self,
@@ -74,6 +73,7 @@ class RunloopVendor(Vendor):
     ) -> None:
         self._client = AsyncRunloop(bearer_token=api_key, base_url=base_url, max_retries=0, http_client=http)
         self._devboxes = self._client.devboxes
+        self._snapshots = Snapshots(self._devboxes)
         self._installation = installation
         self._image = image
         self._hosts_on_every_port = hosts_on_every_port
@@ -134,14 +134,11 @@ class RunloopVendor(Vendor):
 
     async def snapshot(self, instance: str) -> str:
         async with self._translated(instance), within(_SNAPSHOT_SECONDS, f"The snapshot of {instance}"):
-            made = await self._devboxes.snapshot_disk_async(instance, metadata={OWNER: self._installation})
-            seen, looks = await self._devboxes.disk_snapshots.query_status(made.id), pauses()
-            while seen.status == "in_progress":
-                await asyncio.sleep(next(looks))
-                seen = await self._devboxes.disk_snapshots.query_status(made.id)
-            if seen.status != "complete":
-                raise Transient(f"Runloop made no snapshot of {instance}: {seen.error_message or seen.status}")
-            return made.id
+            return await self._snapshots.make(instance, {OWNER: self._installation})
+
+    async def forget(self, reference: str) -> None:
+        async with self._translated():
+            await self._snapshots.delete(reference)
 
     async def remove(self, key: str) -> None:
         async with self._translated():
@@ -183,14 +180,19 @@ class RunloopVendor(Vendor):
         }
         metadata = metadata_of(spec, self._installation)
         image = spec.image or self._image
-        kept = image.startswith(_SNAPSHOT)
-        box = await self._devboxes.create(
-            name=f"pawl-{spec.key}",
-            metadata=metadata,
-            launch_parameters=launch,
-            snapshot_id=image if kept else omit,
-            blueprint_name=image if image and not kept else omit,
-        )
+        kept = image.startswith(PREFIX)
+        try:
+            box = await self._devboxes.create(
+                name=f"pawl-{spec.key}",
+                metadata=metadata,
+                launch_parameters=launch,
+                snapshot_id=image if kept else omit,
+                blueprint_name=image if image and not kept else omit,
+            )
+        except APIStatusError as error:
+            if kept and error.status_code in REFUSED and not await self._snapshots.has(image):
+                raise Gone(f"The Runloop snapshot {image} was removed.") from error
+            raise
         if box.launch_parameters.network_policy_id != policy.id:
             await self._ended(box.id)
             raise PolicyUnsupported("Runloop made a devbox without the network policy that was asked for.")
@@ -288,7 +290,7 @@ class RunloopVendor(Vendor):
         try:
             yield
         except APIStatusError as error:
-            if not instance or error.status_code not in _REFUSED:
+            if not instance or error.status_code not in REFUSED:
                 raise meaning(error) from error
             raise await self._judged(error, instance, missing) from error
         except APIError as error:

@@ -3,15 +3,8 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from workflows.domain.model import Record
+from activities.sweeping import Swept
 from workflows.ports.sandbox import Sandbox, SandboxError
-
-
-class Swept(Record):
-    destroyed: tuple[str, ...] = ()
-    """Keys."""
-    failed: tuple[str, ...] = ()
-    """What could not be destroyed, with the cause, for people. The next sweep tries again."""
 
 
 async def sweep(
@@ -26,7 +19,7 @@ async def sweep(
         raise ValueError("A sweep without labels would take every sandbox there is: name whose it may take.")
     found = await sandbox.list(labels)
     orphans = [info.ref.key for info in found if info.ref.key not in alive and now - info.created > lease]
-    destroyed: list[str] = []
+    removed: list[str] = []
     failed: list[str] = []
     for key in orphans:
         try:
@@ -34,5 +27,5 @@ async def sweep(
         except SandboxError as error:
             failed.append(f"{key}: {error}")
         else:
-            destroyed.append(key)
-    return Swept(destroyed=tuple(destroyed), failed=tuple(failed))
+            removed.append(key)
+    return Swept(removed=tuple(removed), failed=tuple(failed))

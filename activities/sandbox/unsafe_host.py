@@ -66,6 +66,9 @@ class UnsafeHost(LocalSandbox):
     async def snapshot(self, ref: SandboxRef) -> str:
         raise PolicyUnsupported(f"{_TIER}: it keeps no snapshots.")
 
+    async def forget(self, reference: str) -> None:
+        raise PolicyUnsupported(f"{_TIER}: it keeps no snapshots, and {reference!r} is none.")
+
     def _make(self, spec: SandboxSpec) -> About:
         def fill(folder: Path) -> None:
             self._write_down("sandbox made", spec.key, labels=spec.labels)

@@ -1,7 +1,7 @@
 """Prepared images: what a repository installs is installed once for each state of its lock files, and kept.
 
 The journal holds, under a session of its own for each provider and repository, every image that was made. An image
-that has vanished is made again.
+that has vanished is made again; one that nobody has used for long is removed.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.errors import NotPrepared
+from activities.workspace.image_uses import ImageUses
 from activities.workspace.text import readable
 from workflows.domain.model import Record
 from workflows.domain.session import WorkspaceOrder
@@ -39,6 +40,7 @@ class PreparedImages:
 
     def __init__(self, sandbox: Sandbox, journal: Journal, opened: Opened) -> None:
         self._sandbox, self._journal, self._opened = sandbox, journal, opened
+        self._uses = ImageUses(sandbox, journal)
 
     async def image(self, order: WorkspaceOrder, lost: str = "") -> Image | None:
         """The image the order's sandbox starts from, made when there is none; None where nothing is to be prepared, or
@@ -56,7 +58,7 @@ class PreparedImages:
             )
         for attempt in range(1, _ATTEMPTS + 1):
             known = await self._known(order)
-            if known and known[-1].reference != lost:
+            if known and known[-1].reference != lost and await self._uses.begin(known[-1].reference):
                 return known[-1]
             try:
                 return await self._make(order, number=len(known))
@@ -81,6 +83,7 @@ class PreparedImages:
             await self._sandbox.destroy(key)
             raise
         reference = await checkout.snapshot()
+        await self._uses.begin(reference)
         seconds = round(time.monotonic() - began, 1)
         image = Image(reference=reference, base_sha=order.repository.base_sha, seconds=seconds)
         entry = Entry(

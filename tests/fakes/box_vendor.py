@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from activities.sandbox import folders
 from activities.sandbox.remote.vendor import Said, Vendor
 from tests.fakes.box import Box
 from workflows.ports.sandbox import (
+    BadSpec,
     Capabilities,
     Gone,
     Network,
-    PolicyUnsupported,
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
     Transient,
 )
+
+_IMAGE = "box-"
 
 
 class BoxVendor(Vendor):
@@ -37,9 +40,9 @@ class BoxVendor(Vendor):
         return Capabilities(network=Network.NONE, kill=True, snapshot=True, hard_limits=False, tier="box")
 
     async def make(self, spec: SandboxSpec) -> str:
-        image = self._root / "images" / spec.image if spec.image else None
+        image = self._image(spec.image) if spec.image else None
         if image and not image.is_dir():
-            raise PolicyUnsupported(f"There is no image {spec.image}.")
+            raise Gone(f"There is no image {spec.image} any more.")
         link = self._root / "keys" / spec.key
         if link.is_symlink():
             return link.readlink().name
@@ -71,10 +74,13 @@ class BoxVendor(Vendor):
             return file.read(max_bytes)
 
     async def snapshot(self, instance: str) -> str:
-        name = secrets.token_hex(8)
+        name = f"{_IMAGE}{secrets.token_hex(8)}"
         (self._root / "images").mkdir(exist_ok=True)
         await self._living(instance).snapshot(self._root / "images" / name)
         return name
+
+    async def forget(self, reference: str) -> None:
+        await asyncio.to_thread(folders.remove, self._image(reference))
 
     async def remove(self, key: str) -> None:
         link = self._root / "keys" / key
@@ -94,6 +100,11 @@ class BoxVendor(Vendor):
                 created = datetime.fromisoformat(about["created"])
                 found.append(SandboxInfo(ref=ref, labels=about["labels"], created=created))
         return found
+
+    def _image(self, reference: str) -> Path:
+        if not reference.startswith(_IMAGE):
+            raise BadSpec(f"{reference!r} is no image of a box.")
+        return self._root / "images" / reference
 
     def box_of(self, key: str) -> Box:
         return self._box((self._root / "keys" / key).readlink().name)

@@ -69,6 +69,7 @@ class FakeDaytona:
                 Route("/api/sandbox/{id}", self._delete, methods=["DELETE"]),
                 Route("/api/sandbox/{id}/snapshot", self._snapshot, methods=["POST"]),
                 Route("/api/snapshots/{name}", self._snapshot_info, methods=["GET"]),
+                Route("/api/snapshots/{id}", self._forget, methods=["DELETE"]),
                 Route(f"{inside}/process/execute", self._execute, methods=["POST"]),
                 Route(f"{inside}/files/bulk-upload", self._upload, methods=["POST"]),
                 Route(f"{inside}/files/download", self._download, methods=["GET"]),
@@ -170,7 +171,12 @@ class FakeDaytona:
         name = request.path_params["name"]
         if name not in self.snapshots:
             return _error(404, "Snapshot not found")
-        return JSONResponse({"id": name, "name": name, "state": self.snapshots[name][1]})
+        return JSONResponse({"id": f"id-of-{name}", "name": name, "state": self.snapshots[name][1]})
+
+    async def _forget(self, request: Request) -> Response:
+        if self.snapshots.pop(request.path_params["id"].removeprefix("id-of-"), None) is None:
+            return _error(404, "Snapshot not found")
+        return Response()
 
     async def _execute(self, request: Request) -> Response:
         sandbox, body = self._inside(request), await request.json()

@@ -73,6 +73,7 @@ class FakeE2B(Process):
                 Route("/sandboxes/{id}", self._kill, methods=["DELETE"]),
                 Route("/sandboxes/{id}/timeout", self._set_timeout, methods=["POST"]),
                 Route("/sandboxes/{id}/snapshots", self._snapshot, methods=["POST"]),
+                Route("/templates/{id}", self._forget, methods=["DELETE"]),
                 Route("/files", self._upload, methods=["POST"]),
                 Route("/files", self._download, methods=["GET"]),
                 Route("/health", self._health, methods=["GET"]),
@@ -187,6 +188,12 @@ class FakeE2B(Process):
         self.snapshots[f"{name}:default"] = self.folder / name
         await sandbox.box.snapshot(self.folder / name)
         return JSONResponse({"snapshotID": f"{name}:default", "names": []}, 201)
+
+    async def _forget(self, request: Request) -> Response:
+        """Snapshots are templates to it, by the same name."""
+        if self.snapshots.pop(request.path_params["id"], None) is None:
+            return _error(404, "template not found")
+        return Response(status_code=204)
 
     async def start(
         self, request: StartRequest, ctx: RequestContext[StartRequest, StartResponse], /

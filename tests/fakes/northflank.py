@@ -111,6 +111,7 @@ class FakeNorthflank:
             route("GET", _SERVICES + "/{id}/containers", self._containers),
             route("POST", _SERVICES + "/{id}/snapshots", self._snapshot),
             route("GET", "/v1/container-snapshots/{id}", self._snapshot_state),
+            route("DELETE", "/v1/container-snapshots/{id}", self._forget),
             WebSocketRoute(f"/v1/command-exec/projects/{PROJECT}/services/{{id}}", self._exec),
         ]
 
@@ -198,8 +199,23 @@ class FakeNorthflank:
         return _data({"id": snapshot, "state": "scheduled"})
 
     async def _snapshot_state(self, request: Request) -> Response:
-        snapshot = request.path_params["id"]
+        snapshot = self._kept(request)
         return _data({"id": snapshot, "state": self.snapshots[snapshot]})
+
+    async def _forget(self, request: Request) -> Response:
+        snapshot = self._kept(request)
+        used = [one.asked.deployment.containerSnapshot for one in self.services.values()]
+        if self.snapshots[snapshot] == "running" or Restore(restoreFrom=snapshot) in used:
+            raise Refused(409, "the snapshot is in use")
+        del self.snapshots[snapshot]
+        await asyncio.to_thread(folders.remove, self.folder / snapshot)
+        return _data({})
+
+    def _kept(self, request: Request) -> str:
+        snapshot = str(request.path_params["id"])
+        if snapshot not in self.snapshots:
+            raise Refused(404, "no such snapshot")
+        return snapshot
 
     async def _exec(self, socket: WebSocket) -> None:
         self.http.calls["WEBSOCKET"] += 1

@@ -54,6 +54,7 @@ class FakeRunloop:
             route("GET", "/v1/devboxes", self._list),
             route("POST", "/v1/devboxes", self._create),
             route("GET", "/v1/devboxes/disk_snapshots/{id}/status", self._snapshot_status),
+            route("POST", "/v1/devboxes/disk_snapshots/{id}/delete", self._forget),
             route("GET", _BOX, self._retrieve),
             route("POST", _BOX + "/shutdown", self._shutdown),
             route("POST", _BOX + "/execute", self._execute),
@@ -202,8 +203,15 @@ class FakeRunloop:
         return JSONResponse(kept)
 
     async def _snapshot_status(self, request: Request) -> Response:
-        kept = self.snapshots[request.path_params["id"]]
+        kept = self.snapshots.get(request.path_params["id"])
+        if kept is None:
+            raise Refused(404, "no such snapshot")
         return JSONResponse({"status": kept["status"], "snapshot": kept["view"]})
+
+    async def _forget(self, request: Request) -> Response:
+        if self.snapshots.pop(request.path_params["id"], None) is None:
+            raise Refused(404, "no such snapshot")
+        return JSONResponse({})
 
     def _kept(self, snapshot: str) -> Path:
         return self.folder / snapshot

@@ -22,6 +22,11 @@ class EntryKind(StrEnum):
     """A finished turn."""
     IMAGE = "image"
     """A prepared image of a repository's environment."""
+    IMAGE_USED = "image_used"
+    """A day on which a prepared image was made or used: the provider's reference."""
+    IMAGE_RETIRED = "image_retired"
+    """No sandbox is to be made of the image any more: it is about to be removed."""
+    IMAGE_REMOVED = "image_removed"
     EGRESS = "egress"
     """What a command was let reach, or not, with bytes: a journal reference to lines of JSON."""
 

@@ -1,10 +1,9 @@
-"""Where untrusted work runs: nine methods every provider offers in the same meaning."""
+"""Where untrusted work runs: nine methods every provider offers in the same meaning, and one to clean up after them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -160,7 +159,7 @@ def require_supported(spec: SandboxSpec, capabilities: Capabilities) -> None:
 class Sandbox(ABC):
     """A sandbox provider. `start` is safe to repeat: one job id is one run, however often and from wherever."""
 
-    name: ClassVar[str]
+    name: str
 
     @property
     @abstractmethod
@@ -198,6 +197,11 @@ class Sandbox(ABC):
     async def snapshot(self, ref: SandboxRef) -> str:
         """Keep the file system; the reference can be a later `spec.image`. Raises Gone, PolicyUnsupported, BadSpec
         (files that cannot be copied), Capacity."""
+
+    @abstractmethod
+    async def forget(self, reference: str) -> None:
+        """Remove a snapshot that no living sandbox was made of; what does not exist is fine. Raises PolicyUnsupported
+        where there are none, BadSpec (no reference of this provider's)."""
 
     @abstractmethod
     async def destroy(self, key: str) -> None:

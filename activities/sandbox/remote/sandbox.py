@@ -45,10 +45,9 @@ _ERRORS: dict[str, type[Exception]] = {
 class RemoteSandbox(Sandbox):
     """Sandboxes of one vendor. What the port promises about jobs and files is kept by our program inside."""
 
-    name = "remote"
-
     def __init__(self, vendor: Vendor, mounts: tuple[Mount, ...] = (), path_prefix: str = "") -> None:
         """`mounts` are copied into every sandbox; `path_prefix` goes before the image's own PATH."""
+        self.name = vendor.name
         self._vendor, self._mounts, self._path_prefix = vendor, mounts, path_prefix
         self._places: dict[str, Place] = {}
         """By instance."""
@@ -110,6 +109,9 @@ class RemoteSandbox(Sandbox):
 
     async def snapshot(self, ref: SandboxRef) -> str:
         return await self._vendor.snapshot(ref.instance)
+
+    async def forget(self, reference: str) -> None:
+        await self._vendor.forget(reference)
 
     async def destroy(self, key: str) -> None:
         await self._vendor.remove(key)

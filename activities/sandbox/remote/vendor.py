@@ -1,8 +1,7 @@
-"""What a vendor of containers or microVMs must offer. RemoteSandbox makes the nine methods of the port of it."""
+"""What a vendor of containers or microVMs must offer. RemoteSandbox makes the methods of the port of it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
 
 from workflows.domain.model import Record
 from workflows.ports.sandbox import Capabilities, SandboxInfo, SandboxSpec
@@ -26,7 +25,7 @@ class Vendor(ABC):
     for what may work in a moment. Vendors' own retries are off.
     """
 
-    name: ClassVar[str]
+    name: str
 
     @property
     @abstractmethod
@@ -36,7 +35,8 @@ class Vendor(ABC):
     async def make(self, spec: SandboxSpec) -> str:
         """The living sandbox of `spec.key`, made where there is none; of two makers at once one wins and both
         get its sandbox. It runs until it is removed, is older than `lifetime_seconds` or idle for `idle_seconds`; its
-        limits, labels and network are those of the spec. RemoteSandbox has checked the spec against `capabilities`."""
+        limits, labels and network are those of the spec. RemoteSandbox has checked the spec against `capabilities`.
+        A snapshot that was removed is Gone, an image name that is none BadSpec."""
 
     @abstractmethod
     async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
@@ -55,6 +55,10 @@ class Vendor(ABC):
     @abstractmethod
     async def snapshot(self, instance: str) -> str:
         """Keep the file system as it is: a reference for `spec.image`. Raises PolicyUnsupported where there is none."""
+
+    @abstractmethod
+    async def forget(self, reference: str) -> None:
+        """Remove a snapshot, which no living sandbox was made of; what does not exist is fine."""
 
     @abstractmethod
     async def remove(self, key: str) -> None:

@@ -97,6 +97,12 @@ class ControlPlane:
         self._sandboxes.known_image(request.image_id)
         return api_pb2.ImageFromIdResponse(image_id=request.image_id, metadata=api_pb2.ImageMetadata())
 
+    async def ImageDelete(self, request: api_pb2.ImageDeleteRequest, headers: Headers) -> Empty:
+        self._tokens.require_caller(headers)
+        self._sandboxes.known_image(request.image_id)
+        self._sandboxes.add_image(request.image_id, ttl_seconds=-1)
+        return Empty()
+
     async def SandboxCreateV2(
         self, request: api_pb2.SandboxCreateV2Request, headers: Headers
     ) -> api_pb2.SandboxCreateV2Response:

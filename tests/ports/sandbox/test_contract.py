@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports.sandbox.providers import PROVIDERS, host_processes, made, ran, shell, until
+from tests.ports.sandbox.providers import MODEST, PROVIDERS, host_processes, made, ran, shell, until
 from workflows.ports.sandbox import (
     BadSpec,
     Command,
@@ -257,6 +257,19 @@ async def test_what_a_provider_cannot_enforce_is_refused(sandbox: Sandbox, ref: 
     if not sandbox.capabilities.snapshot:
         with pytest.raises(PolicyUnsupported):
             await sandbox.snapshot(ref)
+
+
+async def test_a_snapshot_is_kept_until_it_is_forgotten(sandbox: Sandbox, ref: SandboxRef) -> None:
+    await sandbox.write(ref, "/work/file", b"kept")
+    kept, unwanted = await sandbox.snapshot(ref), await sandbox.snapshot(ref)
+    for _ in range(2):
+        await sandbox.forget(unwanted)
+    with pytest.raises(Gone):
+        await sandbox.ensure(SandboxSpec(key="late", image=unwanted, limits=MODEST))
+    warm = await sandbox.ensure(SandboxSpec(key="warm", image=kept, limits=MODEST))
+    assert await sandbox.read(warm, "/work/file", 10) == b"kept"
+    with pytest.raises(BadSpec):
+        await sandbox.forget("debian")
 
 
 def _supervisor_of(pid: int, word: str) -> int:

@@ -197,6 +197,16 @@ async def test_a_snapshot_is_the_next_image_and_later_changes_are_not_in_it(vend
     assert await vendor.get(second, "/work/a", 100) == b"kept"
 
 
+async def test_a_snapshot_in_use_is_not_removed(service: FakeNorthflank, vendor: NorthflankVendor) -> None:
+    kept = await vendor.snapshot(await vendor.make(SPEC))
+    await vendor.make(SPEC.model_copy(update={"key": "two", "image": kept}))
+    with pytest.raises(SandboxError):
+        await vendor.forget(kept)
+    await vendor.remove("two")
+    await vendor.forget(kept)
+    assert not service.snapshots
+
+
 async def test_images_come_from_a_registry(service: FakeNorthflank, vendor: NorthflankVendor) -> None:
     await made_for(service, tags=("kata",)).make(SPEC.model_copy(update={"image": "debian:13"}))
     (there,) = service.services.values()

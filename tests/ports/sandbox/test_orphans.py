@@ -31,9 +31,9 @@ async def test_only_tickets_that_have_ended_lose_their_old_sandboxes(sandbox: Sa
     ):
         await sandbox.ensure(SandboxSpec(key=key, labels=labels))
     now = datetime.now(UTC)
-    assert (await sweep_orphans(sandbox, is_alive, now)).destroyed == ()
+    assert (await sweep_orphans(sandbox, is_alive, now)).removed == ()
     swept = await sweep_orphans(sandbox, is_alive, now + 2 * LEASE)
-    assert sorted(swept.destroyed) == ["ended", "preparation"]
+    assert sorted(swept.removed) == ["ended", "preparation"]
     assert sorted(info.ref.key for info in await sandbox.list({})) == ["somebody-elses", "working"]
 
 

@@ -203,10 +203,24 @@ async def test_a_snapshot_is_the_next_image_and_later_changes_are_not_in_it(vend
     assert await vendor.get(second, "/work/a", 100) == b"kept"
 
 
+async def test_a_snapshot_that_cannot_be_forgotten_is_still_there(service: FakeRunloop, vendor: RunloopVendor) -> None:
+    kept = await vendor.snapshot(await vendor.make(SPEC))
+    for status, error in ((500, Transient), (409, Transient), (403, Denied)):
+        service.http.faults.append(Fault("/delete", status))
+        with pytest.raises(error):
+            await vendor.forget(kept)
+    assert [*service.snapshots] == [kept]
+    service.http.faults.append(Fault("/delete"))
+    with pytest.raises(Transient):
+        await vendor.forget(kept)
+    await vendor.forget(kept)
+    assert not service.snapshots, "and when only the answer was lost, it is gone"
+
+
 async def test_images_are_blueprints_and_one_that_is_not_there_is_a_bad_spec(service: FakeRunloop) -> None:
     with pytest.raises(BadSpec):
         await made_for(service).make(SandboxSpec(key="a", image="no-such"))
-    with pytest.raises(BadSpec):
+    with pytest.raises(Gone):
         await made_for(service).make(SandboxSpec(key="a", image="snp_none"))
     await made_for(service, image="base").make(SandboxSpec(key="a"))
     assert [box.asked.blueprint_name for box in service.boxes.values()] == ["base"]

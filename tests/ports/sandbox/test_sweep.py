@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.sandbox.sweep import Swept, sweep
+from activities.sandbox.sweep import sweep
+from activities.sweeping import Swept
 from tests.ports.sandbox.providers import PROVIDERS
 from workflows.ports.sandbox import Gone, Sandbox, SandboxSpec, Transient
 
@@ -39,7 +40,7 @@ async def test_only_our_dead_past_their_lease_are_taken(sandbox: Sandbox, keys: 
     now = datetime.now(UTC)
     assert await sweep(sandbox, OURS, {"alive"}, HOUR, now) == Swept()
     assert await living(sandbox) == set(keys)
-    assert await sweep(sandbox, OURS, {"alive"}, HOUR, now + 2 * HOUR) == Swept(destroyed=("orphan",))
+    assert await sweep(sandbox, OURS, {"alive"}, HOUR, now + 2 * HOUR) == Swept(removed=("orphan",))
     assert await living(sandbox) == set(keys) - {"orphan"}
     assert await sweep(sandbox, OURS, {"alive"}, HOUR, now + 2 * HOUR) == Swept()
 
@@ -64,7 +65,7 @@ async def test_one_that_cannot_be_taken_does_not_keep_the_others(
 
     monkeypatch.setattr(sandbox, "destroy", stubborn)
     swept = await sweep(sandbox, OURS, (), HOUR, datetime.now(UTC) + 2 * HOUR)
-    assert swept == Swept(destroyed=("orphan",), failed=("alive: not now",))
+    assert swept == Swept(removed=("orphan",), failed=("alive: not now",))
     assert await living(sandbox) == set(keys) - {"orphan"}
 
 
