@@ -124,7 +124,7 @@ class Ticket(TicketWork):
                 f"WORKFLOW.md, key pawl.branch_prefix: git cannot have a branch {branch} beside the base branch "
                 f"{repository.base_branch}. Choose another prefix, commit it to the base branch, then resume."
             )
-        self._ground = Ground(card, repository, policy, context.environment, brief, branch)
+        self._ground = Ground(card, repository, policy, context.environment, brief, branch, context.proposed_flake)
         self._show(branch=branch)
         self._take_budget(policy)
         await self._taken(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
@@ -169,7 +169,9 @@ class Ticket(TicketWork):
             branch=self._on.branch,
             head_sha=self._head,
             title=f"{self._order.identifier}: {self._on.ticket.title}"[:200],
-            body=pull_request_body(self._on.ticket, plan, work, self._approved_by, self._order.label),
+            body=pull_request_body(
+                self._on.ticket, plan, work, self._approved_by, self._order.label, self._on.proposed_flake
+            ),
         )
         step = Forge.step("Open the pull request")
         pull_request = await self._step(Forge.open_pull_request, opening, step, self._show_pull_request)

@@ -29,6 +29,8 @@ class Ground:
     environment: Environment
     brief: Brief
     branch: str
+    proposed_flake: str
+    """To be shown to people; empty: none."""
 
 
 class TicketWork(TicketCrew):

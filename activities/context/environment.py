@@ -1,11 +1,12 @@
 """Which environment a repository's commands run in: told from its files at the base commit, which are only read."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from activities.context.devcontainer import BadDevcontainer, read_devcontainer
 from activities.errors import stop
 from workflows.domain.environment import DEVCONTAINERS, FLAKE, Environment, EnvironmentKind, chosen, environment
 from workflows.domain.failures import Failure
+from workflows.domain.flake import starter_flake
 from workflows.domain.policy import SandboxPolicy
 
 _INSTEAD = (
@@ -33,3 +34,11 @@ async def find_environment(
     except BadDevcontainer as error:
         raise stop(Failure.BAD_POLICY, f"{path} cannot be used. {error}", _INSTEAD) from error
     return environment(kind, policy.prepare, blobs, devcontainer)
+
+
+def proposed_flake(policy: SandboxPolicy, found: Environment, paths: Iterable[str]) -> str:
+    """The flake that people may want to commit; empty where none was asked for, or the repository has said otherwise
+    where its tools come from."""
+    there = set(paths)
+    is_plain = found.kind is EnvironmentKind.PLAIN and not policy.image and FLAKE not in there
+    return starter_flake(there) if policy.propose_flake and is_plain else ""

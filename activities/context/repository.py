@@ -6,7 +6,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.context.environment import find_environment
+from activities.context.environment import find_environment, proposed_flake
 from activities.context.recognised import Files, recognise, wanted
 from activities.context.workflow_file import NAME, BadWorkflowFile, WorkflowFile, read_workflow_file
 from activities.errors import stop
@@ -53,6 +53,7 @@ class RepositoryContext(Context):
         return GatheredContext(
             policy=policy,
             environment=environment,
+            proposed_flake=proposed_flake(policy.sandbox, environment, blobs),
             ticket_text=await self.journal.keep_text(ticket_text(request.ticket)),
             guide=await self.journal.keep_text(guide) if guide else "",
         )

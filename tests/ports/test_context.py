@@ -155,6 +155,29 @@ async def test_a_devcontainer_is_read(rig: Rig) -> None:
     )
 
 
+ASKS = "---\npawl:\n  checks: [make check]\n  sandbox:\n    propose_flake: true\n{}---\n"
+
+
+@pytest.mark.parametrize(
+    ("workflow_file", "files", "is_proposed"),
+    [
+        (ASKS.format(""), {"go.mod": "module x\n"}, True),
+        (ASKS.format("    prepare: {run: [go mod download]}\n"), {"go.mod": "module x\n"}, True),
+        (ASKS.format("    image: golang:1.25\n"), {"go.mod": "module x\n"}, False),
+        (ASKS.format(""), {"go.mod": "module x\n", "flake.nix": "{ outputs = _: { }; }"}, False),
+        (ASKS.format("    environment: plain\n"), {"go.mod": "module x\n", "flake.nix": "{ }"}, False),
+        (ASKS.format(""), {"go.mod": "module x\n", ".devcontainer.json": "{}"}, False),
+        (ASKS.format(""), {"README": "no language\n"}, False),
+        (CHECKED, {"go.mod": "module x\n"}, False),
+    ],
+)
+async def test_a_flake_is_proposed_where_one_was_asked_for_and_none_is_there(
+    rig: Rig, workflow_file: str, files: Mapping[str, str], is_proposed: bool
+) -> None:
+    flake = (await rig.gather({"WORKFLOW.md": workflow_file, **files})).proposed_flake
+    assert ("pkgs.go\n" in flake) == bool(flake) == is_proposed
+
+
 @pytest.mark.parametrize(
     ("setting", "files", "cause"),
     [

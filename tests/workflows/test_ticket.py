@@ -41,9 +41,22 @@ async def test_a_ticket_becomes_a_merged_pull_request(start: StartTicket) -> Non
     assert world.moves == ["Planning", "Plan gate", "Building", "Reviewing", "Merge gate", "Done"]
     assert [merge.head_sha for merge in world.of(MergePullRequest)] == ["head-of-s1"]
     assert "SCRIPTED" in world.of(OpenPullRequest)[0].body
+    assert "flake" not in world.of(OpenPullRequest)[0].body
     assert all("SCRIPTED" in remark.text for remark in world.remarks)
     assert len({remark.key for remark in world.remarks}) == len(world.remarks)
     assert len(world.of(DestroyWorkspace)) == 1
+
+
+async def test_a_flake_is_shown_in_the_pull_request_and_is_no_part_of_the_change(start: StartTicket) -> None:
+    world = World(proposed_flake="{ the = flake; }\n")
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await run.act(Action.APPROVE)
+    await run.until(Phase.MERGE_GATE)
+    assert world.of(OpenPullRequest)[0].body.endswith("run in it.\n\n```nix\n{ the = flake; }\n```")
+    assert [publish.state for publish in world.of(PublishChange)] == ["s1"]
+    await run.act(Action.REJECT)
+    await run.outcome()
 
 
 async def test_a_stale_approval_is_refused_in_words(start: StartTicket) -> None:

@@ -122,6 +122,7 @@ class World:
     """How the next changes fare at the forge; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
+    proposed_flake: str = ""
     failures: dict[str, list[Exception]] = field(default_factory=dict)
     """Activity name -> what its next calls raise."""
     delays: dict[str, float] = field(default_factory=dict)
@@ -219,7 +220,12 @@ class _Context(_Adapter, Context):
     @activity.defn
     async def gather_context(self, request: GatherContext) -> GatheredContext:
         await self.world.heard(request)
-        return GatheredContext(policy=self.world.policy, ticket_text="sha256:ticket", guide="sha256:guide")
+        return GatheredContext(
+            policy=self.world.policy,
+            proposed_flake=self.world.proposed_flake,
+            ticket_text="sha256:ticket",
+            guide="sha256:guide",
+        )
 
 
 class _Model(_Adapter, Model):

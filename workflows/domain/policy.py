@@ -37,6 +37,8 @@ class SandboxPolicy(SandboxLimits):
     require_hard_limits: bool = False
     """Refuse sandboxes whose memory, processes and CPU the kernel does not cap."""
     prepare: Prepare = Prepare()
+    propose_flake: bool = False
+    """Whether pull requests of a repository without an environment of its own propose a flake.nix to paste."""
 
     @field_validator("network")
     @classmethod

@@ -127,8 +127,11 @@ def summary(outcome: TicketOutcome) -> str:
     return "\n\n".join(lines)
 
 
-def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: str, label: str) -> str:
-    """The evidence a reviewer starts from: ticket, approved plan, and what the builder says of its work."""
+def pull_request_body(
+    ticket: Ticket, plan: Plan, work: WorkDone, approved_by: str, label: str, proposed_flake: str = ""
+) -> str:
+    """The evidence a reviewer starts from: ticket, approved plan, and what the builder says of its work. Then comes
+    `proposed_flake`, if there is one."""
     criteria = "\n".join(f"- [ ] {criterion}" for criterion in plan.draft.acceptance)
     parts = (
         f"> {label}" if label else "",
@@ -137,8 +140,19 @@ def pull_request_body(ticket: Ticket, plan: Plan, work: WorkDone, approved_by: s
         f"**Done when**\n\n{criteria}",
         f"Plan `{plan.hash}` (revision {plan.revision}), approved by {approved_by or 'somebody who gave no name'}. "
         f"Risk as the builder sees it: {work.risk}. The repository's own checks pass on exactly this tree.",
+        _flake_section(proposed_flake) if proposed_flake else "",
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def _flake_section(flake: str) -> str:
+    return (
+        "## A flake.nix to start from\n\n"
+        "This is no part of the change: WORKFLOW.md asks for a proposal (`propose_flake`). Commit it as `flake.nix`, "
+        "add what else the checks need, run `nix flake lock`, commit `flake.lock` too, and set `environment: nix` "
+        "under `pawl: sandbox:`. From then on agents and checks run in it.\n\n"
+        f"```nix\n{flake}```"
+    )
 
 
 def sandbox_words(tier: str, environment: str, seconds: float, prepared: float, notes: tuple[str, ...]) -> str:

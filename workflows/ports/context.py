@@ -22,6 +22,8 @@ class GatherContext(Record):
 class GatheredContext(Record):
     policy: Policy
     environment: Environment = Environment()
+    proposed_flake: str = ""
+    """The text of a flake.nix to show to people; empty: none."""
     ticket_text: str
     """Journal reference: the ticket's title, body and labels as they were claimed."""
     guide: str
