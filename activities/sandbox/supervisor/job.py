@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from . import bare, egress, entry, watch
+from . import bare, egress, entry, process, watch
 from .lease import Lease
 from .output import Output
 from .spec import JobSpec
@@ -16,8 +16,7 @@ from .store import is_own_store
 _SETUP_SECONDS = 30.0
 _END_SECONDS = 20.0
 _TICK = 0.1
-_SIGKILL, _SIGXFSZ = 9, 25
-_SIGSTOP, _SIGCONT = 19, 18  # by number: importing `signal` would cost a third of the start-up time
+_SIGKILL, _SIGCONT, _SIGXFSZ = 9, 18, 25  # by number: importing `signal` would cost a third of the start-up time
 
 
 class Job:
@@ -31,6 +30,8 @@ class Job:
         """What bwrap reported so far."""
         self._init = 0
         """Process 1 of the sandbox, by its host pid; 0 until known."""
+        self._init_fd = -1
+        """The same by a descriptor, which never means another process, as a number does when its process has died."""
         self._shell = 0
         """The stopped parent of the command."""
         self._command = 0
@@ -80,7 +81,7 @@ class Job:
         supervisor = os.getpid()
         if not self._spec.bwrap:
             bare.adopt_orphans()
-            self._init = supervisor  # what a sandbox's first process is: the ancestor of all of the command
+            self._meet(supervisor)  # what a sandbox's first process is: the ancestor of all of the command
         self._bwrap = os.fork()
         if self._bwrap == 0:
             try:
@@ -139,9 +140,16 @@ class Job:
         self._said += data
         _, found, after = self._said.partition(b'"child-pid":')
         if found and not self._init and b"," in after:
-            self._init = int(after.split(b",")[0])
+            self._meet(int(after.split(b",")[0]))
         if not data:
             self._forget(fd)
+
+    def _meet(self, init: int) -> None:
+        try:
+            self._init_fd = os.pidfd_open(init)
+        except ProcessLookupError:
+            return
+        self._init = init
 
     def _on_ready(self, fd: int) -> None:
         """The command's shell has arrived inside and waits for our word."""
@@ -161,7 +169,7 @@ class Job:
             self._oom_events = watch.oom_file(self._spec.scope_root, self._bwrap)
         if not self._spec.capped:
             self._memory = watch.MemoryWatch(self._init, self._spec.memory)
-        _halt(self._shell)
+        process.halt(self._shell)
         self._deadline = time.monotonic() + self._spec.timeout
         os.write(self._go, b"\n")
         os.close(self._go)
@@ -185,7 +193,7 @@ class Job:
     def _on_command_end(self, fd: int) -> None:
         """The command is a zombie while its parent is stopped: read how it ended, then let the parent go on."""
         self._forget(fd)
-        self._wait_status = _wait_status(self._command)
+        self._wait_status = process.wait_status(self._command)
         self._oom = watch.oom_kills(self._oom_events) > 0  # a scope goes with its last process
         if self._shell in watch.children(self._init):  # unless the command has killed it
             os.kill(self._shell, _SIGCONT)
@@ -196,7 +204,7 @@ class Job:
         if not self._spec.bwrap:
             bare.end_descendants(deadline)
         elif self._init:
-            _wait_for_death(self._init, deadline)
+            process.wait_for_death(self._init_fd, deadline)
         if self._proxy:
             egress.stop(self._proxy)
         for output in self._outputs:
@@ -242,45 +250,6 @@ def _stdin(data: bytes) -> int:
         file.write(data)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
-
-
-def _halt(pid: int) -> None:
-    """Stop a process and wait until it has stopped, so that it cannot reap its child any more."""
-    os.kill(pid, _SIGSTOP)
-    deadline = time.monotonic() + 2
-    while _stat(pid)[:1] == ["S"] or _stat(pid)[:1] == ["R"]:
-        if time.monotonic() > deadline:
-            return
-        time.sleep(0.0005)
-
-
-def _wait_status(pid: int) -> int | None:
-    """The wait status of a zombie (proc(5), stat field 52); None when it has been reaped."""
-    fields = _stat(pid)
-    return int(fields[49]) if fields[:1] == ["Z"] else None
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/pid/stat from the state on; empty when there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _wait_for_death(pid: int, deadline: float) -> None:
-    """Process 1 of a sandbox dies only after all others in it; it is killed again in case bwrap's end did not."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    if not poll.poll(500):
-        os.kill(pid, _SIGKILL)
-        poll.poll(max(0.0, deadline - time.monotonic()) * 1_000)
-    os.close(fd)
 
 
 def _write(path: str, text: str) -> None:
