@@ -9,6 +9,7 @@ import time
 
 from . import bare, egress, entry, process, watch
 from .lease import Lease
+from .look import Look
 from .output import Output
 from .spec import JobSpec
 from .store import is_own_store
@@ -169,6 +170,7 @@ class Job:
             self._oom_events = watch.oom_file(self._spec.scope_root, self._bwrap)
         if not self._spec.capped:
             self._memory = watch.MemoryWatch(self._init, self._spec.memory)
+        self._disk.look = Look(self._init, self._init_fd, enter=bool(self._spec.bwrap) and os.geteuid() != 0)
         process.halt(self._shell)
         self._deadline = time.monotonic() + self._spec.timeout
         os.write(self._go, b"\n")

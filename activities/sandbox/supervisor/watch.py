@@ -26,6 +26,8 @@ class DiskWatch:
     _INTERVAL = 5.0
 
     def __init__(self, folder: str, limit: int, memo: str) -> None:
+        self.look: Callable[[str], tuple[int, int]] = _look
+        """Bytes of what has a name below a folder, and of what has none any more but is still there."""
         self._folder, self._limit, self._memo = folder, limit, memo
         self._known = _read_number(memo)
         self._allowed = max(limit, self._known)  # a sandbox that is over its limit may still delete files
@@ -51,12 +53,11 @@ class DiskWatch:
         return self._known > self._allowed
 
     def measure(self) -> None:
-        """Ask `du`, which copes with any depth and never follows a link."""
         self._free = self._room()
-        size = _du(self._folder, "--block-size=1") or _du(self._folder, "-k") * 1024  # the second for busybox
-        self._known = size + _du(self._folder, "--inodes") * _ENTRY
+        kept, held = self.look(self._folder)
+        self._known = kept + held
         with open(f"{self._memo}.new", "w") as file:
-            file.write(str(self._known))
+            file.write(str(kept))
         os.rename(f"{self._memo}.new", self._memo)
 
     def _room(self) -> int:
@@ -76,6 +77,12 @@ class MemoryWatch:
         if sum(_resident(pid) for pid in tree) <= self._limit:
             return False
         return sum(_proportional(pid) for pid in tree) > self._limit  # shared pages counted once
+
+
+def named(folder: str) -> int:
+    """Bytes of all below the folder. We ask `du`, which copes with any depth and never follows a link."""
+    size = _du(folder, "--block-size=1") or _du(folder, "-k") * 1024  # the second for busybox
+    return size + _du(folder, "--inodes") * _ENTRY
 
 
 def oom_kills(events: str) -> int:
@@ -132,6 +139,10 @@ def _proportional(pid: int) -> int:
             return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
     except OSError:
         return _resident(pid)
+
+
+def _look(folder: str) -> tuple[int, int]:
+    return named(folder), 0
 
 
 def _du(folder: str, measure: str) -> int:
