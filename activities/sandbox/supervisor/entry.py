@@ -37,6 +37,8 @@ _SIGKILL = 9
 _LAST_SIGNAL = 64
 _SIG_SETMASK, _NO_SIGNALS = 2, bytes(128)
 _OPEN_FILES = 65_536
+_NO_CORE = 1
+"""Bytes: no file, and no program that the host starts to take the core, which 0 would not prevent (core(5))."""
 
 
 class Pipes:
@@ -100,7 +102,7 @@ def _check(result: int, what: str) -> None:
 
 def _limit(spec: JobSpec) -> None:
     """Per-process limits. RLIMIT_DATA rather than RLIMIT_AS: runtimes reserve far more addresses than they use."""
-    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_CORE, _NO_CORE)
     _cap(resource.RLIMIT_FSIZE, spec.disk)
     _cap(resource.RLIMIT_NOFILE, _OPEN_FILES)
     if not spec.capped:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.ports.sandbox.escape.raw import raw, tries
-from tests.ports.sandbox.providers import LOCAL
+from tests.ports.sandbox.providers import LOCAL, python, ran
 from workflows.ports.sandbox import Sandbox, SandboxRef
 
 pytestmark = pytest.mark.sandbox
@@ -77,3 +77,22 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 """
     inside = "import signal\nprint(signal.pthread_sigmask(signal.SIG_BLOCK, []), int(signal.getsignal(signal.SIGHUP)))"
     assert await said_inside(tier, tmp_path / "sandboxes", deaf, inside) == "set() 0\n"
+
+
+async def test_no_crash_starts_a_program_on_the_host(sandbox: Sandbox, ref: SandboxRef) -> None:
+    """Where crashes are piped to a program, it runs as root and outside, unless the limit is exactly one byte. Programs
+    that set it to none go on."""
+    script = """
+import resource
+core = lambda: resource.getrlimit(resource.RLIMIT_CORE)
+none = struct.pack("QQ", 0, 0)
+print(core())
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print(core())
+print(call("setrlimit", 4, none), core())
+print(call("prlimit64", 0, 4, none, 0), core())
+print(call("prlimit64", os.getpid(), 4 | 1 << 32, none, 0), core())
+print(call("setrlimit", 4 | 1 << 32, none), core())
+resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99)); print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    view = await ran(sandbox, ref, "j", python(raw(script)))
+    assert view.out.decode().splitlines() == ["(1, 1)"] * 2 + ["0 (1, 1)"] * 4 + ["(99, 99)"], view.err
