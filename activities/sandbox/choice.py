@@ -48,6 +48,13 @@ class Choice(Record):
             return value
         raise BadSpec(f"PAWL_SANDBOX={self.name} needs {variable}. Set it, or choose another provider.")
 
+    def accepts(self, variable: str) -> bool:
+        """Whether it says `yes`; unset is no. Raises BadSpec for any other word."""
+        value = self.environ.get(variable, "")
+        if value not in ("", "yes", "no"):
+            raise BadSpec(f"{variable}={value} says neither yes nor no. Write one of them, or leave it away.")
+        return value == "yes"
+
 
 async def chosen_sandbox(settings: Settings) -> Sandbox:
     """Raises BadSpec, in words for operators, for a provider that is unknown or lacks its settings or its library, and
@@ -83,7 +90,8 @@ async def _container(choice: Choice) -> Vendor:
 async def _modal(choice: Choice) -> Vendor:
     choice.needed("MODAL_TOKEN_ID")
     choice.needed("MODAL_TOKEN_SECRET")
-    return _adapter(choice, "modal_vendor").ModalVendor(choice.installation, image=choice.image)
+    every_port = choice.accepts("MODAL_EVERY_PORT")
+    return _adapter(choice, "modal_vendor").ModalVendor(choice.installation, image=choice.image, every_port=every_port)
 
 
 async def _e2b(choice: Choice) -> Vendor:
@@ -108,7 +116,10 @@ async def _daytona(choice: Choice) -> Vendor:
 
 async def _runloop(choice: Choice) -> Vendor:
     key = choice.needed("RUNLOOP_API_KEY")
-    return _adapter(choice, "runloop_vendor").RunloopVendor(key, choice.installation, image=choice.image)
+    every_port = choice.accepts("RUNLOOP_EVERY_PORT")
+    return _adapter(choice, "runloop_vendor").RunloopVendor(
+        key, choice.installation, image=choice.image, every_port=every_port
+    )
 
 
 async def _northflank(choice: Choice) -> Vendor:

@@ -84,7 +84,7 @@ def reach(allowlist: tuple[str, ...], every_port: bool) -> Reach:
         raise PolicyUnsupported(
             f"Modal opens every port of an allowed address, and {by_address[0].text} names "
             f"{_ports(by_address[0])} only. Name the host instead of its address, or have "
-            "whoever runs Pawl accept every port."
+            "whoever runs Pawl accept every port (MODAL_EVERY_PORT=yes)."
         )
     return Reach(
         domains=tuple(f"*.{rule.name}" if rule.below else rule.name for rule in by_name),

@@ -33,6 +33,8 @@ _MAKE_SECONDS = 900.0
 """The first sandbox of an image waits for its build."""
 _FILE_SECONDS = 300.0
 _SNAPSHOT_SECONDS = 600
+_SNAPSHOT_LIVES = 30 * 86_400
+"""Seconds, told to Modal: it then forgets what Pawl has lost sight of."""
 _STDIN_BYTES = 1 << 20
 """Of one message; the client holds up to 16 MiB of them."""
 _MOST_HANDLES = 256
@@ -49,7 +51,7 @@ class ModalVendor(Vendor):
     `installation` tells ours from those of other Pawls in the same app: keep it. `image` is what a sandbox is made of
     whose repository names nothing; empty: Debian with Python and git. Credentials come from the environment
     (MODAL_TOKEN_ID, MODAL_TOKEN_SECRET) unless there is a `client`. `every_port` accepts that Modal, told to allow an
-    address, opens all ports of it; otherwise rules of addresses are refused. Snapshots live for `snapshot_days`.
+    address, opens all ports of it; otherwise rules of addresses are refused.
     """
 
     name = "modal"
@@ -60,13 +62,11 @@ class ModalVendor(Vendor):
         image: str = "",
         app: str = "pawl",
         every_port: bool = False,
-        snapshot_days: int = 30,
         client: modal.Client | None = None,
     ) -> None:
         self._installation = installation
         self._app_name = app
         self._every_port = every_port
-        self._snapshot_days = snapshot_days
         self._client = client
         self._usual_image = image
         self._plain_image = modal.Image.debian_slim(python_version=_PYTHON).apt_install("git")
@@ -83,7 +83,7 @@ class ModalVendor(Vendor):
             hard_limits=True,
             images=True,
             cost=True,
-            tier="Modal, a container of its own in gVisor",
+            tier=f"Modal, a container of its own in gVisor{', allowed addresses on every port' * self._every_port}",
         )
 
     async def make(self, spec: SandboxSpec) -> str:
@@ -127,9 +127,7 @@ class ModalVendor(Vendor):
         sandbox = await self._held(instance)
         with port_errors("Modal cannot keep the sandbox's files"):
             async with asyncio.timeout(_SNAPSHOT_SECONDS + _CALL_SECONDS):
-                image = await sandbox.snapshot_filesystem.aio(
-                    timeout=_SNAPSHOT_SECONDS, ttl=self._snapshot_days * 86_400
-                )
+                image = await sandbox.snapshot_filesystem.aio(timeout=_SNAPSHOT_SECONDS, ttl=_SNAPSHOT_LIVES)
         return image.object_id
 
     async def forget(self, reference: str) -> None:

@@ -45,14 +45,15 @@ class Egress(Record):
     """Blocks of IPv4 addresses, each with its TCP ports."""
 
 
-def egress_of(allowlist: Iterable[str], *, hosts_on_every_port: bool) -> Egress:
+def egress_of(allowlist: Iterable[str], *, every_port: bool) -> Egress:
     """Raises PolicyUnsupported for what Runloop would open wider than the rule says, or cannot express."""
     rules = [parse(text) for text in allowlist]
     for rule in rules:
-        if rule.block is None and not hosts_on_every_port:
+        if rule.block is None and not every_port:
             raise PolicyUnsupported(
                 f"Runloop opens a host on every port, and {rule.text} opens it on {_ports(rule)} only. Allow the "
-                "address instead (Runloop keeps the ports of addresses), or let this installation accept every port."
+                "address instead (Runloop keeps the ports of addresses), or have whoever runs Pawl accept every port "
+                "(RUNLOOP_EVERY_PORT=yes)."
             )
         if rule.block is not None and rule.block.version != 4:
             raise PolicyUnsupported(f"Runloop's network policies know no IPv6, and the allowlist has {rule.text}.")

@@ -56,7 +56,7 @@ _PAGE = 1_000
 
 class RunloopVendor(Vendor):
     """`installation` tells the devboxes of one Pawl from those of another on the same account. `image` is the blueprint
-    of sandboxes that name none. `hosts_on_every_port`: the operator accepts that a host of an allowlist can be
+    of sandboxes that name none. `every_port`: the operator accepts that a host of an allowlist can be
     reached on all its ports, which is the only way Runloop can open one; without it allowlists hold addresses."""
 
     name = "runloop"
@@ -67,7 +67,7 @@ class RunloopVendor(Vendor):
         installation: str,
         *,
         image: str = "",
-        hosts_on_every_port: bool = False,
+        every_port: bool = False,
         base_url: str | None = None,
         http: AsyncClient | None = None,
     ) -> None:
@@ -76,17 +76,17 @@ class RunloopVendor(Vendor):
         self._snapshots = Snapshots(self._devboxes)
         self._installation = installation
         self._image = image
-        self._hosts_on_every_port = hosts_on_every_port
+        self._every_port = every_port
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            network=Network.DOMAIN if self._hosts_on_every_port else Network.CIDR,
+            network=Network.DOMAIN if self._every_port else Network.CIDR,
             kill=True,
             snapshot=True,
             hard_limits=True,
             images=True,
-            tier="Runloop devbox, a virtual machine",
+            tier=f"Runloop devbox, a virtual machine{', allowed hosts on every port' * self._every_port}",
         )
 
     async def make(self, spec: SandboxSpec) -> str:
@@ -171,7 +171,7 @@ class RunloopVendor(Vendor):
 
     async def _created(self, spec: SandboxSpec) -> DevboxView:
         size = size_of(spec.limits, exactly=spec.require_hard_limits)
-        policy = await self._policy(egress_of(spec.egress, hosts_on_every_port=self._hosts_on_every_port))
+        policy = await self._policy(egress_of(spec.egress, every_port=self._every_port))
         launch: LaunchParameters = {
             **size,
             "network_policy_id": policy.id,

@@ -44,6 +44,22 @@ async def test_a_provider_by_its_name(
     assert tier.lower() in sandbox.capabilities.tier.lower()
 
 
+@pytest.mark.parametrize(("name", "variable"), [("modal", "MODAL_EVERY_PORT"), ("runloop", "RUNLOOP_EVERY_PORT")])
+async def test_who_accepts_every_port_says_so_and_is_reminded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+) -> None:
+    for known, value in ENVIRON.items():
+        monkeypatch.setenv(known, value)
+    settings, tiers = Settings(home=tmp_path, sandbox=name), list[str]()
+    for said in ("", "no", "yes"):
+        monkeypatch.setenv(variable, said)
+        tiers.append((await chosen_sandbox(settings)).capabilities.tier)
+    assert ["every port" in tier for tier in tiers] == [False, False, True]
+    monkeypatch.setenv(variable, "true")
+    with pytest.raises(BadSpec, match=f"{variable}=true says neither yes nor no"):
+        await chosen_sandbox(settings)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

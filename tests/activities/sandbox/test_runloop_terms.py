@@ -59,7 +59,7 @@ def test_memory_that_more_cpus_bring_is_no_hard_limit() -> None:
 def test_an_allowlist_in_runloops_words(
     allowlist: tuple[str, ...], hostnames: tuple[str, ...], cidrs: tuple[tuple[str, tuple[int, ...]], ...]
 ) -> None:
-    egress = egress_of(allowlist, hosts_on_every_port=True)
+    egress = egress_of(allowlist, every_port=True)
     assert (egress.hostnames, egress.cidrs) == (hostnames, cidrs)
 
 
@@ -74,4 +74,4 @@ def test_an_allowlist_in_runloops_words(
 )
 def test_what_a_network_policy_cannot_say_is_refused(rule: str, every_port: bool, why: str) -> None:
     with pytest.raises(PolicyUnsupported, match=why):
-        egress_of((rule,), hosts_on_every_port=every_port)
+        egress_of((rule,), every_port=every_port)

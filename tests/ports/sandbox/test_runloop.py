@@ -50,7 +50,7 @@ def made_for(
         key,
         installation,
         image=image,
-        hosts_on_every_port=every_port,
+        every_port=every_port,
         base_url=service.url,
         http=no_kept_connections(),
     )
