@@ -21,7 +21,7 @@ from activities.sandbox import folders
 from activities.sandbox.northflank_vendor import NorthflankVendor
 from tests.fakes import northflank_exec
 from tests.fakes.box import Box
-from tests.fakes.faulty import Faulty, Refused, body_of, no_kept_connections, serving
+from tests.fakes.service import Faults, Handlers, Refused, body_of, no_kept_connections, serving
 
 TOKEN = "nf-token-of-the-test"
 PROJECT = "sandboxes"
@@ -84,7 +84,8 @@ class FakeNorthflank:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = ""
-        self.http = Faulty(TOKEN, lambda status, message: {"error": {"status": status, "message": message}})
+        self._handlers = Handlers(TOKEN, lambda status, message: {"error": {"status": status, "message": message}})
+        self.http = Faults(self._handlers.app(self._routes()))
         self.services: dict[str, Service] = {}
         self.snapshots: dict[str, str] = {}
         self.plans = [("nf-compute-400", 4, 8_192, 0.2), ("nf-compute-50", 0.5, 1_024, 0.02), ("nf-200", 2, 4_096, 0.1)]
@@ -99,8 +100,8 @@ class FakeNorthflank:
         self.leaky = False
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def routes(self) -> list[BaseRoute]:
-        route = self.http.route
+    def _routes(self) -> list[BaseRoute]:
+        route = self._handlers.route
         return [
             route("GET", "/v1/plans", self._plans),
             route("GET", "/v1/network-policies/{id}", self._policy),
@@ -218,7 +219,6 @@ class FakeNorthflank:
         return snapshot
 
     async def _exec(self, socket: WebSocket) -> None:
-        self.http.calls["WEBSOCKET"] += 1
         fault = self.http.due(f"WEBSOCKET {socket.url.path}")
         if fault and fault.status:
             await socket.send_denial_response(Response(status_code=fault.status))
@@ -226,7 +226,7 @@ class FakeNorthflank:
         try:
             init = await northflank_exec.opened(socket)
         except (ValueError, AssertionError) as error:
-            self.http.strange.append(repr(error))
+            self.http.unforeseen.append(repr(error))
             raise
         if init.auth.apiToken != TOKEN:
             await northflank_exec.say(socket, "init", {"auth": "failed", "message": "no such token"})
@@ -259,13 +259,13 @@ async def running(folder: Path) -> AsyncGenerator[FakeNorthflank]:
     """The service until the end of the test, which fails if it was asked for what it is not."""
     folder.mkdir(parents=True, exist_ok=True)
     fake = FakeNorthflank(folder)
-    async with serving(fake.http.app(fake.routes())) as fake.url:
+    async with serving(fake.http) as fake.url:
         try:
             yield fake
         finally:
             await fake.stop()
             folders.remove(folder)
-    assert not fake.http.strange
+    assert not fake.http.unforeseen
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute
 
 from activities.sandbox.runloop_vendor import RunloopVendor
 from tests.fakes.devboxes import Create, Devbox, Execute, Execution, Policy, Wait
-from tests.fakes.faulty import Faulty, Refused, body_of, no_kept_connections, serving
+from tests.fakes.service import Faults, Handlers, Refused, body_of, no_kept_connections, serving
 
 KEY = "rl-key-of-the-test"
 INLINE = 65_536
@@ -36,7 +36,8 @@ class FakeRunloop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = ""
-        self.http = Faulty(KEY, lambda _, message: {"message": message})
+        self._handlers = Handlers(KEY, lambda _, message: {"message": message})
+        self.http = Faults(self._handlers.app(self._routes()))
         self.boxes: dict[str, Devbox] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
@@ -46,8 +47,8 @@ class FakeRunloop:
         self.names_are_unique = False
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def routes(self) -> list[BaseRoute]:
-        route = self.http.route
+    def _routes(self) -> list[BaseRoute]:
+        route = self._handlers.route
         return [
             route("GET", "/v1/network-policies", self._policies),
             route("POST", "/v1/network-policies", self._make_policy),
@@ -245,13 +246,13 @@ async def running(folder: Path) -> AsyncGenerator[FakeRunloop]:
     """The service until the end of the test, which fails if it was asked for what it is not."""
     folder.mkdir(parents=True, exist_ok=True)
     fake = FakeRunloop(folder)
-    async with serving(fake.http.app(fake.routes())) as fake.url:
+    async with serving(fake.http) as fake.url:
         try:
             yield fake
         finally:
             await fake.stop()
             shutil.rmtree(folder)
-    assert not fake.http.strange
+    assert not fake.http.unforeseen
 
 
 @asynccontextmanager

@@ -1,16 +1,25 @@
 """What the doubles of services have in common: a loopback server, faults on demand, and no call nobody foresaw."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.fakes.provider import LoopServer
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass
@@ -40,9 +49,12 @@ class Faults:
         self._waiting.append(fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # has faults of its own kind
+            await self._app(scope, receive, send)
+            return
         asked = f"{scope['method']} {scope['path']}"
         self.seen.append(asked)
-        fault = self._next(asked)
+        fault = self.due(asked)
         if fault is None:
             await self._app(scope, receive, self._watching(send, asked))
             return
@@ -55,7 +67,7 @@ class Faults:
         if not fault.status:
             raise ConnectionResetError("cut on purpose")
 
-    def _next(self, asked: str) -> Fault | None:
+    def due(self, asked: str) -> Fault | None:
         for fault in self._waiting:
             if fault.at in asked and fault.times:
                 fault.times -= 1
@@ -73,6 +85,45 @@ class Faults:
 
 async def _nowhere(_: Message) -> None:
     return None
+
+
+class Refused(Exception):
+    """The service says no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Handlers:
+    """From handlers to a double's routes, for whoever has the token. `refusal` writes an error as the service does.
+    What a handler cannot read is a call that nobody foresaw."""
+
+    def __init__(self, token: str, refusal: Callable[[int, str], dict[str, Any]]) -> None:
+        self._token, self._refusal = token, refusal
+
+    def route(self, method: str, path: str, handler: Handler) -> Route:
+        async def guarded(request: Request) -> Response:
+            if request.headers.get("authorization") != f"Bearer {self._token}":
+                return self._no(401, "no such key")
+            try:
+                return await handler(request)
+            except Refused as refused:
+                return self._no(refused.status, str(refused))
+            except (ValidationError, AssertionError, LookupError) as error:
+                return self._no(501, repr(error))
+
+        return Route(path, guarded, methods=[method])
+
+    def app(self, routes: list[BaseRoute]) -> Starlette:
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        return Starlette(routes=[*routes, Route("/{path:path}", self._unforeseen, methods=methods)])
+
+    async def _unforeseen(self, _: Request) -> Response:
+        return self._no(501, "no part of the double")
+
+    def _no(self, status: int, message: str) -> Response:
+        return JSONResponse(self._refusal(status, message), status)
 
 
 @asynccontextmanager
@@ -94,3 +145,13 @@ async def serving(app: Callable[..., Awaitable[Any]]) -> AsyncGenerator[str]:
     finally:
         server.should_exit = True
         await task
+
+
+def no_kept_connections() -> httpx.AsyncClient:
+    """A client that nobody needs to close: it leaves nothing open between two calls."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(limits=limits, verify=False, timeout=30)  # noqa: S501  # loopback; saves reading the CA list
+
+
+async def body_of(request: Request) -> Any:
+    return json.loads(await request.body() or b"null")

@@ -9,8 +9,8 @@ import pytest
 
 from activities.sandbox.northflank_vendor import NorthflankVendor
 from tests.fakes import northflank
-from tests.fakes.faulty import Fault, no_kept_connections
 from tests.fakes.northflank import FakeNorthflank
+from tests.fakes.service import Fault, no_kept_connections
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import (
     BadSpec,
@@ -72,14 +72,14 @@ async def test_one_key_is_one_service_and_after_its_removal_another_instance(
 
 async def test_of_many_makers_at_once_all_get_the_same(service: FakeNorthflank) -> None:
     made = await asyncio.gather(*(made_for(service).make(SPEC) for _ in range(4)))
-    assert service.http.calls[f"POST /v1/projects/{northflank.PROJECT}/services/deployment"] > 1  # they did race
+    assert service.http.seen.count(f"POST /v1/projects/{northflank.PROJECT}/services/deployment") > 1  # they did race
     assert len(service.services) == len(set(made)) == 1
 
 
 async def test_a_service_whose_making_was_never_answered_is_found(
     service: FakeNorthflank, vendor: NorthflankVendor
 ) -> None:
-    service.http.faults.append(Fault("POST /v1/projects"))  # the client itself asks again, and finds the name taken
+    service.http.add(Fault("POST /v1/projects", after=True))  # the client itself asks again, and finds the name taken
     await vendor.make(SPEC)
     assert len(service.services) == 1
 
@@ -157,7 +157,7 @@ async def test_what_errors_mean(
         ("GET /v1/plans", vendor.make(SPEC)),
         ("POST /v1/projects", vendor.make(SPEC)),
     ):
-        service.http.faults.append(Fault(where, status))
+        service.http.add(Fault(where, status))
         with pytest.raises(error):
             await use
     assert not service.services
@@ -171,7 +171,7 @@ async def test_a_broken_websocket_is_transient(service: FakeNorthflank, vendor: 
             vendor.put(instance, "/tmp/a", b"x"),
             vendor.get(instance, "/tmp/a", 9),
         ):
-            service.http.faults.append(Fault("WEBSOCKET", status))
+            service.http.add(Fault("WEBSOCKET", status))
             with pytest.raises(Transient):
                 await use
 

@@ -8,8 +8,8 @@ import pytest
 
 from activities.sandbox.runloop_vendor import RunloopVendor
 from tests.fakes import runloop
-from tests.fakes.faulty import Fault, no_kept_connections
 from tests.fakes.runloop import FakeRunloop
+from tests.fakes.service import Fault, no_kept_connections
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import (
     BadSpec,
@@ -79,7 +79,7 @@ async def test_of_many_makers_at_once_all_get_the_same(service: FakeRunloop) -> 
 
 
 async def test_a_devbox_whose_making_was_never_answered_is_found(service: FakeRunloop, vendor: RunloopVendor) -> None:
-    service.http.faults.append(Fault("POST /v1/devboxes"))
+    service.http.add(Fault("POST /v1/devboxes", after=True))
     with pytest.raises(Transient):
         await vendor.make(SPEC)
     assert await vendor.make(SPEC) in living(service)
@@ -171,7 +171,7 @@ async def test_what_errors_mean(
         ("/upload_file", vendor.put(instance, "/tmp/a", b"")),
         ("/snapshot_disk", vendor.snapshot(instance)),
     ):
-        service.http.faults.append(Fault(where, status))
+        service.http.add(Fault(where, status))
         with pytest.raises(error):
             await use
 
@@ -206,11 +206,11 @@ async def test_a_snapshot_is_the_next_image_and_later_changes_are_not_in_it(vend
 async def test_a_snapshot_that_cannot_be_forgotten_is_still_there(service: FakeRunloop, vendor: RunloopVendor) -> None:
     kept = await vendor.snapshot(await vendor.make(SPEC))
     for status, error in ((500, Transient), (409, Transient), (403, Denied)):
-        service.http.faults.append(Fault("/delete", status))
+        service.http.add(Fault("/delete", status))
         with pytest.raises(error):
             await vendor.forget(kept)
     assert [*service.snapshots] == [kept]
-    service.http.faults.append(Fault("/delete"))
+    service.http.add(Fault("/delete", after=True))
     with pytest.raises(Transient):
         await vendor.forget(kept)
     await vendor.forget(kept)
@@ -278,7 +278,7 @@ async def test_makers_that_make_the_same_policy_at_once_share_it(service: FakeRu
     service.names_are_unique = True
     makers = [made_for(service) for _ in range(4)]
     await asyncio.gather(*(maker.make(SandboxSpec(key=f"k{at}")) for at, maker in enumerate(makers)))
-    assert service.http.calls["POST /v1/network-policies"] > 1  # they did race
+    assert service.http.seen.count("POST /v1/network-policies") > 1  # they did race
     assert len(service.policies) == 1
 
 
