@@ -36,7 +36,9 @@ _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
 _LAST_SIGNAL = 64
 _SIG_SETMASK, _NO_SIGNALS = 2, bytes(128)
-_OPEN_FILES = 65_536
+_OPEN_FILES = 8_192
+_REAL_TIME = (os.SCHED_FIFO, os.SCHED_RR)
+_FIRST_TO_DIE = "1000"
 _NO_CORE = 1
 """Bytes: no file, and no program that the host starts to take the core, which 0 would not prevent (core(5))."""
 
@@ -52,6 +54,7 @@ def enter(spec: JobSpec, pipes: Pipes, supervisor: int) -> None:
     """Become bwrap. Only returns by raising: then nothing of the command has run."""
     libc = ctypes.CDLL(None, use_errno=True)
     _join(spec.cgroups)
+    _yield_to_others()
     if spec.uid is not None:
         _stage(libc, spec.staged)
         os.setgroups([])
@@ -100,11 +103,23 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
+def _yield_to_others() -> None:
+    """Whatever precedence the worker has: the command takes no processor from others, and is the first to end when the
+    machine runs out of memory."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_FIRST_TO_DIE)
+    if os.sched_getscheduler(0) in _REAL_TIME:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, 0, max(0, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
 def _limit(spec: JobSpec) -> None:
     """Per-process limits. RLIMIT_DATA rather than RLIMIT_AS: runtimes reserve far more addresses than they use."""
     _cap(resource.RLIMIT_CORE, _NO_CORE)
     _cap(resource.RLIMIT_FSIZE, spec.disk)
     _cap(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _cap(resource.RLIMIT_RTPRIO, 0)
+    _cap(resource.RLIMIT_NICE, 0)
     if not spec.capped:
         _cap(resource.RLIMIT_DATA, spec.memory)
 

@@ -96,3 +96,32 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99)); print(resource.getrlimit(r
 """
     view = await ran(sandbox, ref, "j", python(raw(script)))
     assert view.out.decode().splitlines() == ["(1, 1)"] * 2 + ["0 (1, 1)"] * 4 + ["(99, 99)"], view.err
+
+
+@pytest.mark.parametrize("tier", LOCAL)
+async def test_the_precedence_of_the_worker_is_not_handed_on(tier: str, tmp_path: Path) -> None:
+    """Neither what it has nor what it may take, as far as whoever runs this may have any."""
+    favoured = """
+import resource
+def favour(how, *arguments):
+    try: how(*arguments)
+    except (PermissionError, ValueError): pass
+favour(resource.setrlimit, resource.RLIMIT_RTPRIO, (95, 95))
+favour(resource.setrlimit, resource.RLIMIT_NICE, (40, 40))
+favour(os.setpriority, os.PRIO_PROCESS, 0, -5)
+favour(os.sched_setscheduler, 0, os.SCHED_RR, os.sched_param(1))
+"""
+    inside = """
+import resource
+print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))
+print([resource.getrlimit(which) for which in (resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE)])
+"""
+    said = await said_inside(tier, tmp_path / "sandboxes", favoured, inside)
+    assert said == "0 0\n[(0, 0), (0, 0)]\n"
+
+
+async def test_others_come_first_when_memory_or_open_files_run_out(sandbox: Sandbox, ref: SandboxRef) -> None:
+    script = "cat /proc/self/oom_score_adj; ulimit -Hn"
+    first_to_die, files = (await ran(sandbox, ref, "j", script)).out.split()
+    assert first_to_die == b"1000"
+    assert int(files) <= 8_192
