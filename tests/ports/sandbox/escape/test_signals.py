@@ -51,7 +51,7 @@ attempt("nice", lambda: os.setpriority(os.PRIO_PROCESS, 0, -1))
 attempt("nice of all", lambda: os.setpriority(os.PRIO_USER, 0, -20))
 number |= {"ioprio_set": 251 if os.uname().machine == "x86_64" else 30}
 refused("real time for disks", call("ioprio_set", 1, 0, 1 << 13))
-for name in ("RTPRIO", "NICE", "CORE", "FSIZE", "NOFILE"):
+for name in ("RTPRIO", "NICE", "FSIZE", "NOFILE"):
     which = getattr(resource, "RLIMIT_" + name)
     soft, hard = resource.getrlimit(which)
     attempt("more " + name, lambda: resource.setrlimit(which, (hard + 1, hard + 1)))
