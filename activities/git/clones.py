@@ -108,6 +108,13 @@ class TrustedClones:
         rows = [row.decode(errors="replace").partition("\t") for row in listed.out.split(b"\0") if row]
         return {path: about.split(" ")[2] for about, _, path in rows}
 
+    async def base_contains(self, repository: Repository, sha: str) -> bool:
+        """Whether the base is this commit or came after it. False also for a commit that nobody knows any more."""
+        await self._have(repository, repository.base_sha)
+        asked = ("merge-base", "--is-ancestor", sha, repository.base_sha)
+        answer = await self.git.run(*asked, repository=self.path(repository.name), accept=(0, 1, 128))
+        return answer.code == 0
+
     async def diff(self, repository: Repository, head: str, max_bytes: int = 4 * 1024 * 1024) -> bytes:
         """The unified diff from base to head, for reading. One that is longer ends with a line that says so."""
         await self._have(repository, repository.base_sha, head)

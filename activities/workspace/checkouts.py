@@ -25,7 +25,7 @@ class SandboxCheckouts(Checkouts):
 
     def __init__(self, sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> None:
         self._sandbox, self._clones, self._journal = sandbox, clones, journal
-        self._images = PreparedImages(sandbox, journal, self._open_bare)
+        self._images = PreparedImages(sandbox, clones, journal, self._open_bare)
 
     async def open(self, order: WorkspaceOrder) -> Checkout:
         """A checkout is ready when the sandbox's set-up job has succeeded: the provider keeps that, out of the

@@ -1,13 +1,17 @@
 """Prepared images: what a repository installs is installed once for each state of its lock files, and kept.
 
 The journal holds, under a session of its own for each provider and repository, every image that was made. An image
-that has vanished is made again; one that nobody has used for long is removed.
+serves only orders of its own base branch whose base commit contains the one it was made at: what a branch installs
+decides nothing elsewhere before it is merged. An image that has vanished is made again; one that nobody has used for
+long is removed.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Awaitable, Callable
 
+from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.errors import NotPrepared
@@ -38,8 +42,8 @@ class Image(Record):
 class PreparedImages:
     """The images of one provider."""
 
-    def __init__(self, sandbox: Sandbox, journal: Journal, opened: Opened) -> None:
-        self._sandbox, self._journal, self._opened = sandbox, journal, opened
+    def __init__(self, sandbox: Sandbox, clones: TrustedClones, journal: Journal, opened: Opened) -> None:
+        self._sandbox, self._clones, self._journal, self._opened = sandbox, clones, journal, opened
         self._uses = ImageUses(sandbox, journal)
 
     async def image(self, order: WorkspaceOrder, lost: str = "") -> Image | None:
@@ -58,24 +62,33 @@ class PreparedImages:
             )
         for attempt in range(1, _ATTEMPTS + 1):
             known = await self._known(order)
-            if known and known[-1].reference != lost and await self._uses.begin(known[-1].reference):
-                return known[-1]
+            last = await self._last_usable(order, known)
+            if last and last.reference != lost and await self._uses.begin(last.reference):
+                return last
+            made_here = [image for image in known if image.base_sha == order.repository.base_sha]
             try:
-                return await self._make(order, number=len(known))
+                return await self._make(order, number=len(made_here))
             except Gone:  # also when somebody else has made it meanwhile, and removed the sandbox we had joined
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError("the loop returns or raises")
 
     async def _known(self, order: WorkspaceOrder) -> list[Image]:
+        """Every image of the same outcome, at whatever commit."""
         entries = await self._journal.entries(self._session(order))
-        ours = [entry for entry in entries if entry.key.startswith(f"{order.environment.digest}/")]
+        ours = [entry for entry in entries if entry.key.startswith(f"{self._outcome(order)}/")]
         return [Image.model_validate_json(entry.body) for entry in ours]
+
+    async def _last_usable(self, order: WorkspaceOrder, known: list[Image]) -> Image | None:
+        for image in reversed(known):
+            if await self._clones.base_contains(order.repository, image.base_sha):
+                return image
+        return None
 
     async def _make(self, order: WorkspaceOrder, number: int) -> Image:
         """Whoever comes second joins the first: the same sandbox, the same jobs."""
         began = time.monotonic()
-        key = _key(order)
+        key = self._key(order)
         checkout = await self._opened(_preparation(order, key))
         try:
             await prepare(checkout, order)
@@ -90,7 +103,7 @@ class PreparedImages:
             session=self._session(order),
             seq=0,
             kind=EntryKind.IMAGE,
-            key=f"{order.environment.digest}/{number}",
+            key=f"{self._outcome(order)}/{image.base_sha}/{number}",
             body=image.model_dump_json(),
         )
         stored = await self._journal.put(entry)
@@ -99,6 +112,14 @@ class PreparedImages:
 
     def _session(self, order: WorkspaceOrder) -> str:
         return f"prepared:{self._sandbox.name}:{order.repository.name}"
+
+    def _outcome(self, order: WorkspaceOrder) -> str:
+        """Differs wherever a preparation may end differently, but for the commit."""
+        return _digest(order.environment.digest, order.repository.base_branch)
+
+    def _key(self, order: WorkspaceOrder) -> str:
+        """The sandbox of this preparation, for whoever makes it."""
+        return f"prepare-{_digest(order.repository.name, self._outcome(order), order.repository.base_sha)[:24]}"
 
 
 async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
@@ -117,10 +138,8 @@ async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
         raise NotPrepared("git status", f"{settled.reason} {settled.code}", readable(settled.err))
 
 
-def _key(order: WorkspaceOrder) -> str:
-    """The sandbox of this preparation, for whoever makes it."""
-    told = f"{order.repository.name}\n{order.environment.digest}\n{order.repository.base_sha}"
-    return f"prepare-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+def _digest(*told: str) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 def _preparation(order: WorkspaceOrder, key: str) -> WorkspaceOrder:

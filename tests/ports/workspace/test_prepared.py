@@ -14,34 +14,19 @@ from activities.git import TrustedClones
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.workspace.checkouts import SandboxCheckouts
 from activities.workspace.errors import NotPrepared
-from tests.ports.workspace.helpers import sh
+from tests.ports.workspace.helpers import called, images, prepared, sh
 from tests.repos import commit, git
-from workflows.domain.environment import EnvironmentKind, Prepare, environment
+from workflows.domain.environment import Prepare
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import EntryKind, Journal
 from workflows.ports.sandbox import PolicyUnsupported
 
 pytestmark = pytest.mark.sandbox
 
-PREPARED = "prepared:bubblewrap:origin"
 INSTALL = (
     "mkdir -p .venv 'odd [x]' && cp README .venv/tool && echo made > 'odd [x]/lib' && echo made > own.txt",
     "echo ran >> README; rm src/code.py; echo here > ~/.cache-of-tools",
 )
-
-
-async def prepared(clones: TrustedClones, order: WorkspaceOrder, prepare: Prepare) -> WorkspaceOrder:
-    """The order as the context makes it for this preparation."""
-    blobs = await clones.blobs(order.repository, order.repository.base_sha)
-    return order.model_copy(update={"environment": environment(EnvironmentKind.PLAIN, prepare, blobs)})
-
-
-async def images(journal: Journal) -> int:
-    return len(await journal.entries(PREPARED))
-
-
-def called(order: WorkspaceOrder, key: str) -> WorkspaceOrder:
-    return order.model_copy(update={"key": key})
 
 
 async def test_what_was_installed_is_there_and_is_no_change(
