@@ -17,6 +17,7 @@ from activities.context.repository import RepositoryContext
 from activities.forge.bare_git import BareGitForge
 from activities.git import TrustedClones
 from activities.interceptor import StepInterceptor
+from activities.journal.decisions import keep_decisions
 from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
@@ -52,11 +53,9 @@ Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Por
 async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]]:
     """Every capability of this machine's Pawl, with the local adapters."""
     home, secret = settings.home, gateway_secret(settings)
-    journal = SqlJournal(
-        JournalStore(settings.database("journal", settings.journal_url), settings.objects_url or home / "objects")
-    )
-    clones = TrustedClones(home / "clones")
-    sandbox = await chosen_sandbox(settings)
+    store = _journal(settings)
+    journal, clones = SqlJournal(store), TrustedClones(home / "clones")
+    sandbox = await chosen_sandbox(settings, partial(keep_decisions, store))
     checkouts = SandboxCheckouts(sandbox, clones, journal)
     sweeps = {
         "Orphaned sandboxes": partial(sweep_orphans, sandbox, partial(is_under_way, client)),
@@ -101,13 +100,18 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
         await stopping.wait()
 
 
+def _journal(settings: Settings) -> JournalStore:
+    objects = settings.objects_url or settings.home / "objects"
+    return JournalStore(settings.database("journal", settings.journal_url), objects)
+
+
 def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
     return [method for port in adapters for method in port.activities()]
 
 
 async def check_sandbox(settings: Settings) -> int:
     """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
-    found = await probe(await chosen_sandbox(settings))
+    found = await probe(await chosen_sandbox(settings, lambda told: keep_decisions(_journal(settings), told)))
     print(found.model_dump_json())
     return 0 if found.ok else 1
 

@@ -20,6 +20,7 @@ from workflows.ports.sandbox import (
     Network,
     SandboxRef,
     SandboxSpec,
+    Witness,
     require_supported,
 )
 
@@ -35,8 +36,9 @@ class BubblewrapSandbox(LocalSandbox):
         mounts: tuple[Mount, ...] = (),
         path_prefix: str = "",
         cgroup_root: Path | None = cgroups.FILE_SYSTEM,
+        witness: Witness | None = None,
     ) -> None:
-        super().__init__(root)
+        super().__init__(root, witness)
         self._mounts = mounts
         self._path = f"{path_prefix}:{STANDARD_PATH}" if path_prefix else STANDARD_PATH
         self._cgroups = cgroups.find(cgroup_root)

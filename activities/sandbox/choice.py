@@ -15,7 +15,7 @@ from activities.sandbox.unsafe_host import UnsafeHost
 from infra.secrets import installation
 from infra.settings import Settings
 from workflows.domain.model import Record
-from workflows.ports.sandbox import BadSpec, Sandbox
+from workflows.ports.sandbox import BadSpec, Sandbox, Witness
 
 
 class Choice(Record):
@@ -26,6 +26,7 @@ class Choice(Record):
     """Tells this Pawl's sandboxes at a vendor from those of another."""
     environ: Mapping[str, str]
     """Where vendors' own settings are: keys, regions, projects."""
+    witness: Witness | None = None
 
     @property
     def name(self) -> str:
@@ -56,20 +57,24 @@ class Choice(Record):
         return value == "yes"
 
 
-async def chosen_sandbox(settings: Settings) -> Sandbox:
-    """Raises BadSpec, in words for operators, for a provider that is unknown or lacks its settings or its library, and
-    Refused for one that does not work on this machine."""
+async def chosen_sandbox(settings: Settings, witness: Witness | None = None) -> Sandbox:
+    """`witness` is told of decisions before they are removed, where the provider tells any.
+
+    Raises BadSpec, in words for operators, for a provider that is unknown or lacks its settings or its library, and
+    Refused for one that does not work on this machine.
+    """
     make = _PROVIDERS.get(settings.sandbox)
     if make is None:
         raise BadSpec(f"PAWL_SANDBOX={settings.sandbox} names no provider. There are: {', '.join(_PROVIDERS)}.")
-    choice = Choice(settings=settings, installation=installation(settings), environ=dict(os.environ))
+    choice = Choice(settings=settings, installation=installation(settings), environ=dict(os.environ), witness=witness)
     made = await make(choice)
     return made if isinstance(made, Sandbox) else RemoteSandbox(made, choice.mounts, settings.sandbox_path)
 
 
 async def _bubblewrap(choice: Choice) -> Sandbox:
     settings = choice.settings
-    return BubblewrapSandbox(settings.home / "sandboxes", choice.mounts, settings.sandbox_path)
+    root = settings.home / "sandboxes"
+    return BubblewrapSandbox(root, choice.mounts, settings.sandbox_path, witness=choice.witness)
 
 
 async def _unsafe_host(choice: Choice) -> Sandbox:

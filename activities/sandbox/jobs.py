@@ -17,15 +17,17 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from supervisor.main import m
 _HERE = Path(__file__).parent
 _PYTHON = os.path.realpath(sys.executable)
 """The interpreter itself, not a virtual environment's link to it: half the start-up time."""
+_NAME = "name"
 _KILL_SECONDS = 25.0
 _SIGKILL = 9
 
 
-def start(folder: Path, spec: JobSpec) -> None:
+def start(folder: Path, job: str, spec: JobSpec) -> None:
     """Start the job unless it was started before, by whomever. The first specification written is the one that runs."""
     if (folder / "started").exists():
         return
     folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / _NAME).write_text(job)
     _write_once(folder / "spec", spec.dumps())
     with (folder / "log").open("ab") as log:
         launcher = subprocess.run(
@@ -56,8 +58,17 @@ def view(folder: Path, out_at: int, err_at: int) -> JobView:
     if ended is None:
         return state
     reason, code, truncated = ended
-    egress = _from(folder / "egress", 0).decode(errors="replace")
-    return state.model_copy(update={"reason": reason, "code": code, "truncated": truncated, "egress": egress})
+    return state.model_copy(update={"reason": reason, "code": code, "truncated": truncated, "egress": egress(folder)})
+
+
+def egress(folder: Path) -> str:
+    """What the job was let reach so far."""
+    return _from(folder / "egress", 0).decode(errors="replace")
+
+
+def name(folder: Path) -> str:
+    """The job's id; its folder's name where an older Pawl has started it."""
+    return _from(folder / _NAME, 0).decode() or folder.name
 
 
 def has_ended(folder: Path) -> bool:

@@ -14,12 +14,14 @@ from activities.sandbox.launch import require_sane
 from activities.sandbox.supervisor.spec import JobSpec
 from workflows.ports.sandbox import (
     Command,
+    Decisions,
     Gone,
     JobView,
     Sandbox,
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
+    Witness,
     require_supported,
 )
 
@@ -37,8 +39,11 @@ class LocalSandbox(Sandbox):
     with it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, witness: Witness | None = None) -> None:
+        """`witness` is told what the jobs of every sandbox were let reach before that is removed, for whatever reason:
+        whoever started a job may not have seen its end."""
         self._root = root.absolute()
+        self._witness = witness
         self._sweep_at = 0.0
 
     @abstractmethod
@@ -59,7 +64,7 @@ class LocalSandbox(Sandbox):
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
         require_sane(command)
         folder = self._job(ref, job)
-        await self._within(ref, lambda about: jobs.start(folder, self._job_spec(folder, about, command)))
+        await self._within(ref, lambda about: jobs.start(folder, job, self._job_spec(folder, about, command)))
 
     async def poll(
         self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
@@ -126,7 +131,16 @@ class LocalSandbox(Sandbox):
     def _bury(self, remains: Path) -> None:
         for folder in (remains / "jobs").glob("*"):
             jobs.kill(folder)
+        if self._witness:
+            with suppress(Gone):  # half removed already, which begins when all is told
+                self._tell(self._witness, remains, folders.about_of(remains))
         folders.remove(remains)
+
+    def _tell(self, witness: Witness, remains: Path, about: About) -> None:
+        for folder in sorted((remains / "jobs").glob("*")):
+            if egress := jobs.egress(folder):
+                name = jobs.name(folder)
+                witness(Decisions(labels=about.labels, instance=about.instance, job=name, egress=egress))
 
     def _sweep(self) -> tuple[str, ...]:
         ended = leases.end(self._root)

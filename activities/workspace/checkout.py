@@ -7,7 +7,7 @@ from activities.git import BadState, TrustedClones
 from activities.workspace import places
 from activities.workspace.text import readable
 from workflows.domain.session import WorkspaceOrder
-from workflows.ports.journal import Entry, EntryKind, Journal
+from workflows.ports.journal import Journal, egress_entry
 from workflows.ports.sandbox import (
     BadSpec,
     Command,
@@ -109,10 +109,8 @@ class SandboxCheckout(Checkout):
         return view.model_copy(update={"out": out, "err": err})
 
     async def _keep_egress(self, job: str, decisions: str) -> None:
-        key, body = f"egress-{job}@{self.instance}", await self._journal.keep_text(decisions)
-        await self._journal.put(
-            Entry(session=f"workspace:{self._order.key}", seq=0, kind=EntryKind.EGRESS, key=key, body=body)
-        )
+        body = await self._journal.keep_text(decisions)
+        await self._journal.put(egress_entry(self._order.key, job, self.instance, body))
 
     async def snapshot(self) -> str:
         """The provider's reference of the sandbox's file system as it is."""

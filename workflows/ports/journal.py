@@ -44,6 +44,13 @@ class Entry(Record):
     """When it was written, set by the journal."""
 
 
+def egress_entry(workspace: str, job: str, instance: str, body: str) -> Entry:
+    """What a job of a workspace was let reach. Whoever keeps it, and however often: one entry for each job."""
+    return Entry(
+        session=f"workspace:{workspace}", seq=0, kind=EntryKind.EGRESS, key=f"egress-{job}@{instance}", body=body
+    )
+
+
 class Journal(ABC):
     """Append-only and put-if-absent, so that whoever writes first is right and a retry reads what was done.
 

@@ -1,7 +1,7 @@
 """Where untrusted work runs: nine methods every provider offers in the same meaning, and one to clean up after them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -99,6 +99,21 @@ class JobView(Record):
     egress: str = ""
     """What the allowlist decided and how many bytes went through, a line of JSON each, once the job has ended; empty
     also where the provider does not tell."""
+
+
+class Decisions(Record):
+    """What the allowlist of a sandbox decided about one job, of a sandbox that is about to be removed."""
+
+    labels: dict[str, str]
+    """The sandbox's."""
+    instance: str
+    job: str
+    egress: str
+    """As in JobView."""
+
+
+Witness = Callable[[Decisions], None]
+"""Keeps decisions for good; blocks. Where it raises, what it was told of is not removed, and it is told again."""
 
 
 class SandboxInfo(Record):

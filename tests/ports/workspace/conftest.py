@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from activities.git import TrustedClones
+from activities.journal.decisions import keep_decisions
 from activities.journal.sql import SqlJournal
 from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.workspace.checkouts import SandboxCheckouts
@@ -25,10 +27,15 @@ collect_ignore = [] if shutil.which("nix") else ["test_flake.py"]
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def store(tmp_path: Path) -> Iterator[JournalStore]:
     store = JournalStore(f"sqlite:///{tmp_path}/journal.db", tmp_path / "objects")
-    yield SqlJournal(store)
+    yield store
     store.close()
+
+
+@pytest.fixture
+def journal(store: JournalStore) -> Journal:
+    return SqlJournal(store)
 
 
 @pytest.fixture
@@ -44,8 +51,8 @@ async def repository(tmp_path: Path, clones: TrustedClones) -> Repository:
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncGenerator[BubblewrapSandbox]:
-    sandbox = BubblewrapSandbox(tmp_path / "sandboxes")
+async def sandbox(tmp_path: Path, store: JournalStore) -> AsyncGenerator[BubblewrapSandbox]:
+    sandbox = BubblewrapSandbox(tmp_path / "sandboxes", witness=partial(keep_decisions, store))
     yield sandbox
     for info in await sandbox.list({}):
         await sandbox.destroy(info.ref.key)
