@@ -1,5 +1,6 @@
 """Which provider runs the sandboxes of this installation. A vendor's library is loaded only where it is chosen."""
 
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
@@ -68,7 +69,9 @@ async def chosen_sandbox(settings: Settings, witness: Witness | None = None) -> 
         raise BadSpec(f"PAWL_SANDBOX={settings.sandbox} names no provider. There are: {', '.join(_PROVIDERS)}.")
     choice = Choice(settings=settings, installation=installation(settings), environ=dict(os.environ), witness=witness)
     made = await make(choice)
-    return made if isinstance(made, Sandbox) else RemoteSandbox(made, choice.mounts, settings.sandbox_path)
+    sandbox = made if isinstance(made, Sandbox) else RemoteSandbox(made, choice.mounts, settings.sandbox_path)
+    sandbox.surroundings = json.dumps([settings.sandbox_image, settings.sandbox_mounts, settings.sandbox_path])
+    return sandbox
 
 
 async def _bubblewrap(choice: Choice) -> Sandbox:

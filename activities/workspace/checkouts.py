@@ -6,7 +6,7 @@ import re
 from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, put_base, succeeded
-from activities.workspace.prepared import Image, PreparedImages
+from activities.workspace.prepared import Image, PreparedImages, image_by_name
 from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
@@ -88,14 +88,13 @@ class SandboxCheckouts(Checkouts):
         return True
 
     def _spec(self, order: WorkspaceOrder, image: Image | None) -> SandboxSpec:
-        asked, able = order.sandbox, self._sandbox.capabilities
+        asked = order.sandbox
         limits = {name: getattr(asked, name) for name in SandboxLimits.model_fields} | {"seconds": _LONGEST_COMMAND}
-        wished = order.environment.image if able.images else ""
         return SandboxSpec(
             key=sandbox_key(order.key),
             limits=SandboxLimits(**limits),
             labels={**OURS, "repository": order.repository.name, "ticket": order.ticket, "workspace": order.key},
-            image=image.reference if image else asked.image or wished,
+            image=image.reference if image else image_by_name(order, self._sandbox),
             egress=asked.network,
             lifetime_seconds=asked.lifetime_seconds,
             idle_seconds=asked.idle_seconds,

@@ -115,11 +115,17 @@ class PreparedImages:
 
     def _outcome(self, order: WorkspaceOrder) -> str:
         """Differs wherever a preparation may end differently, but for the commit."""
-        return _digest(order.environment.digest, order.repository.base_branch)
+        environment, branch = order.environment.digest, order.repository.base_branch
+        return _digest(environment, branch, image_by_name(order, self._sandbox), self._sandbox.surroundings)
 
     def _key(self, order: WorkspaceOrder) -> str:
         """The sandbox of this preparation, for whoever makes it."""
         return f"prepare-{_digest(order.repository.name, self._outcome(order), order.repository.base_sha)[:24]}"
+
+
+def image_by_name(order: WorkspaceOrder, sandbox: Sandbox) -> str:
+    """What the repository's sandboxes are made of before anything is installed; empty: the provider's default."""
+    return order.sandbox.image or (order.environment.image if sandbox.capabilities.images else "")
 
 
 async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:

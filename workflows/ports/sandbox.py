@@ -175,6 +175,8 @@ class Sandbox(ABC):
     """A sandbox provider. `start` is safe to repeat: one job id is one run, however often and from wherever."""
 
     name: str
+    surroundings: str = ""
+    """What every sandbox has from the operator, in any words: they differ whenever that differs."""
 
     @property
     @abstractmethod

@@ -80,6 +80,14 @@ async def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         await chosen_sandbox(Settings(home=tmp_path, sandbox=name))
 
 
+async def test_what_the_operator_gives_sandboxes_is_told_apart(tmp_path: Path) -> None:
+    given = [{}, IMAGE, {"sandbox_mounts": "/opt"}, {"sandbox_path": "/opt/bin"}]
+    made = [await chosen_sandbox(Settings.model_validate({"home": tmp_path, **more})) for more in given]
+    again = await chosen_sandbox(Settings(home=tmp_path))
+    assert len({sandbox.surroundings for sandbox in made}) == len(given)
+    assert again.surroundings == made[0].surroundings
+
+
 async def test_a_program_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = Settings.model_validate({"home": tmp_path, "sandbox": "docker", **IMAGE})

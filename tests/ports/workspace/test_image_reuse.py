@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from activities.git import TrustedClones
+from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.workspace.checkouts import SandboxCheckouts
 from tests.ports.workspace.helpers import called, images, prepared, sh
 from tests.repos import commit, git
@@ -88,3 +89,22 @@ async def test_a_commit_that_nobody_knows_any_more_is_contained_nowhere(
     assert await clones.base_contains(repository, good)
     assert await clones.base_contains(repository, order.repository.base_sha)
     assert not await clones.base_contains(repository, lost)
+
+
+async def test_another_image_or_other_surroundings_are_prepared_anew(
+    sandbox: BubblewrapSandbox,
+    checkouts: SandboxCheckouts,
+    clones: TrustedClones,
+    journal: Journal,
+    order: WorkspaceOrder,
+) -> None:
+    commit(Path(order.repository.url), told("same"))
+    order = await at(clones, order, "t1")
+    first = await checkouts.image(order)
+    assert await checkouts.image(called(order, "t2")) == first
+    named = order.sandbox.model_copy(update={"image": first.reference if first else ""})
+    await checkouts.image(order.model_copy(update={"sandbox": named}))
+    assert await images(journal) == 2
+    sandbox.surroundings = "other mounts"
+    await checkouts.image(order)
+    assert await images(journal) == 3
