@@ -1,4 +1,5 @@
-"""What the proxy writes down: a line of JSON when it decides, and one with the bytes when a connection ends."""
+"""What the proxy writes down: a line of JSON when it decides, one with the bytes when a connection ends, and some in
+between."""
 
 import json
 import os
@@ -6,33 +7,81 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-MOST = 10_000
-"""Decisions of one job. Who wants more gets nothing more: what cannot be written down does not leave."""
+_FIRST_LOOK = 1 << 20
+"""Bytes after which an open connection has its first line; the next is when there are twice as many."""
 
 
 class Full(Exception):
-    """This job has used up its decisions."""
+    """There is no room for another decision."""
 
 
 class Log:
     """Lines in the order of what happened. `fd` is open for appending, and each line is one write."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, room: int) -> None:
+        """`room`: bytes after which nothing more is decided. What cannot be written down does not leave."""
+        self._fd, self._room = fd, room
         self._count = 0
+        self._open: dict[int, Traffic] = {}
 
     def decided(self, **what: Any) -> int:
         """The number of this decision. Raises Full."""
+        if self._room <= 0:
+            raise Full("This sandbox has used up its room for writing down what it asks for, and gets nothing more.")
         self._count += 1
-        if self._count > MOST:
-            raise Full(f"This command has asked for {MOST:,} connections, and no more are made for it.")
         self._write({"n": self._count, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **what})
         return self._count
 
-    def ended(self, number: int, *, sent: int, received: int, begun: float) -> None:
-        """`begun` is of time.monotonic; `sent` left the sandbox, `received` came in."""
-        seconds = round(time.monotonic() - begun, 3)
-        self._write({"n": number, "sent": sent, "received": received, "seconds": seconds})
+    def traffic(self, number: int) -> "Traffic":
+        """Of the connection that this decision allowed."""
+        self._open[number] = Traffic(self, number)
+        return self._open[number]
+
+    def passed(self, number: int, *, still_open: bool, **what: Any) -> None:
+        """For Traffic."""
+        self._write({"n": number, **what, **({"open": True} if still_open else {})})
+        if not still_open:
+            del self._open[number]
+
+    def close(self) -> None:
+        """Every connection ends now."""
+        for traffic in list(self._open.values()):
+            traffic.ended()
 
     def _write(self, line: dict[str, Any]) -> None:
-        os.write(self._fd, json.dumps(line).encode() + b"\n")
+        data = json.dumps(line).encode() + b"\n"
+        self._room -= len(data)
+        os.write(self._fd, data)
+
+
+class Traffic:
+    """The bytes of one connection, counted as they pass: `sent` left the sandbox, `received` came in."""
+
+    def __init__(self, log: Log, number: int) -> None:
+        self._log, self._number = log, number
+        self._begun = time.monotonic()
+        self._sent = self._received = 0
+        self._next_look = _FIRST_LOOK
+
+    def went_out(self, count: int) -> None:
+        self._sent += count
+        self._look()
+
+    def came_in(self, count: int) -> None:
+        self._received += count
+        self._look()
+
+    def ended(self) -> None:
+        self._tell(still_open=False)
+
+    def _look(self) -> None:
+        """Whatever becomes of us, at least half of what passed is written down."""
+        total = self._sent + self._received
+        if total >= self._next_look:
+            self._next_look = 2 * total
+            self._tell(still_open=True)
+
+    def _tell(self, *, still_open: bool) -> None:
+        seconds = round(time.monotonic() - self._begun, 3)
+        told = {"sent": self._sent, "received": self._received, "seconds": seconds}
+        self._log.passed(self._number, still_open=still_open, **told)

@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from activities.sandbox.egress.head import BadHead, Head, read_head
-from activities.sandbox.egress.log import Full, Log
+from activities.sandbox.egress.log import Full, Log, Traffic
 from workflows.domain import egress
 from workflows.domain.egress import Address, Rule
 
@@ -61,27 +60,29 @@ class Proxy:
         except (asyncio.IncompleteReadError, TimeoutError):
             return None
         try:
-            number, server_reader, server_writer = await self._dialled(head)
+            traffic, server_reader, server_writer = await self._dialled(head)
         except Full as error:
             return await _refuse(writer, "429 Too Many Requests", str(error))
         except Denied as error:
             return await _refuse(writer, "403 Forbidden", str(error))
         except Unreachable as error:
             return await _refuse(writer, "502 Bad Gateway", str(error))
-        begun, there, back = time.monotonic(), _Pipe(reader, server_writer), _Pipe(server_reader, writer)
+        there = _Pipe(reader, server_writer, traffic.went_out)
+        back = _Pipe(server_reader, writer, traffic.came_in)
         try:
             if head.forward:
+                traffic.went_out(len(head.forward))
                 server_writer.write(head.forward)
             else:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await _joined(there, back)
         finally:
-            self._log.ended(number, sent=len(head.forward) + there.bytes, received=back.bytes, begun=begun)
+            traffic.ended()
             await _closed(server_writer)
         return None
 
-    async def _dialled(self, head: Head) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
-        """The connection to what was asked for, and the number of the decision. Raises Denied, Unreachable, Full."""
+    async def _dialled(self, head: Head) -> tuple[Traffic, asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection to what was asked for. Raises Denied, Unreachable, Full."""
         asked: dict[str, Any] = {"verb": head.method, "host": head.host, "port": head.port}
         try:
             rule, addresses = await self._allowed(head)
@@ -90,14 +91,13 @@ class Proxy:
             raise
         failed: list[str] = []
         for address in addresses:
-            number = self._log.decided(**asked, allowed=True, rule=rule.text, address=str(address))
-            begun = time.monotonic()
+            traffic = self._log.traffic(self._log.decided(**asked, allowed=True, rule=rule.text, address=str(address)))
             try:
                 async with asyncio.timeout(_DIAL_SECONDS):
                     # the address that was checked: nobody asks for the name a second time
-                    return number, *await asyncio.open_connection(str(address), head.port, limit=_CHUNK)
+                    return traffic, *await asyncio.open_connection(str(address), head.port, limit=_CHUNK)
             except (OSError, TimeoutError) as error:
-                self._log.ended(number, sent=0, received=0, begun=begun)
+                traffic.ended()
                 failed.append(f"{address} ({error or 'no answer'})")
         raise Unreachable(f"{head.host}:{head.port} cannot be reached at {', '.join(failed)}.")
 
@@ -147,14 +147,15 @@ async def _joined(there: "_Pipe", back: "_Pipe") -> None:
 class _Pipe:
     """One direction of a connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self.bytes = 0
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], None]
+    ) -> None:
+        self._reader, self._writer, self._count = reader, writer, count
 
     async def run(self) -> None:
         with contextlib.suppress(OSError, TimeoutError):
             while data := await asyncio.wait_for(self._reader.read(_CHUNK), _IDLE_SECONDS):
-                self.bytes += len(data)
+                self._count(len(data))
                 self._writer.write(data)
                 await self._writer.drain()
             if self._writer.can_write_eof():

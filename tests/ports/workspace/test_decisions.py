@@ -22,7 +22,7 @@ from workflows.ports.workspace import DestroyWorkspace
 
 pytestmark = pytest.mark.sandbox
 
-SENT = 1_000_000
+SENT = 5_000_000
 SEND = f"""exec python3 -c "
 import socket, time
 s = socket.create_connection(('127.0.0.1', 3128))
@@ -84,7 +84,9 @@ async def test_of_a_command_nobody_waits_for(
     command.cancel()
     await asyncio.wait({command})
     await workspace.destroy_workspace(DestroyWorkspace(key=let_out.key))
-    assert (await kept(journal, let_out))[0]["port"] == sink.port
+    decided, *_, ended = await kept(journal, let_out)
+    assert (decided["port"], ended["n"], ended["sent"]) == (sink.port, decided["n"], SENT)
+    assert "open" not in ended
 
 
 async def test_of_a_sandbox_that_dies(
@@ -94,7 +96,10 @@ async def test_of_a_sandbox_that_dies(
     await kill_supervisor(tmp_path / "sandboxes" / let_out.key / "jobs", "run-j-*")
     with pytest.raises(Gone):
         await command
-    assert (await kept(journal, let_out))[0]["port"] == sink.port
+    decided, *_, last = await kept(journal, let_out)
+    assert decided["port"] == sink.port
+    assert SENT // 2 < int(str(last["sent"])) <= SENT
+    assert last["open"] is True
 
 
 async def test_when_the_journal_was_away(

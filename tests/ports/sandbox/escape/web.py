@@ -10,6 +10,7 @@ from pathlib import Path
 
 from activities.sandbox.egress.log import Log
 from activities.sandbox.egress.proxy import Proxy, Resolve
+from activities.sandbox.supervisor.egress import ROOM
 from tests.ports.sandbox.providers import MODEST
 from workflows.domain import egress
 from workflows.ports.sandbox import Sandbox, SandboxRef, SandboxSpec
@@ -76,7 +77,7 @@ async def proxied(rules: list[str], resolve: Resolve) -> AsyncGenerator[Ask]:
     listener = socket.create_server(("127.0.0.1", 0))
     where = listener.getsockname()
     log = os.memfd_create("log")
-    proxy = Proxy([egress.parse(rule) for rule in rules], Log(log), resolve)
+    proxy = Proxy([egress.parse(rule) for rule in rules], Log(log, ROOM), resolve)
     serving = asyncio.create_task(proxy.serve(listener))
 
     async def ask(request: str) -> bytes:
