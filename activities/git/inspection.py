@@ -10,11 +10,11 @@ from typing import NamedTuple
 from activities.git import outgoing, patches
 from activities.git.clones import TrustedClones
 from activities.git.command import Git
-from activities.git.outgoing import GITLINK, Touched
+from activities.git.outgoing import GITLINK, LINK, Touched
 from activities.git.scanning import HIDDEN, ScanFailed, Secret, scanned
 from workflows.domain.change import Repository
 from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
-from workflows.domain.protected import exempt, protected
+from workflows.domain.protected import exempt, is_part_of, led_to, protected
 
 _MOST_BYTES = 512 * 1024 * 1024
 """Of an answer of git: twice what a policy can let a change have."""
@@ -55,6 +55,13 @@ async def inspected(clones: TrustedClones, repository: Repository, commit: str, 
     return await _Look(clones, repository, commit, rules).whole()
 
 
+class _Tree(NamedTuple):
+    """What is in a commit: path -> object of everything, and path -> target of the links."""
+
+    blobs: dict[str, str]
+    links: dict[str, str]
+
+
 class _Look:
     def __init__(self, clones: TrustedClones, repository: Repository, commit: str, rules: Rules) -> None:
         self._clones, self._repository, self._commit, self._rules = clones, repository, commit, rules
@@ -65,17 +72,17 @@ class _Look:
         changed = list(outgoing.touched(await self._ask(*_RAW, self._repository.base_sha, self._commit)))
         if too_large := await self._too_large(changed):  # then it is not read at all
             return Inspection(tuple(too_large), (), "", "", ())
-        before, after = await self._listed(self._repository.base_sha), await self._listed(self._commit)
-        contents = await self._contents([one for one in changed if one.is_file])
+        before, after = await self._tree(self._repository.base_sha), await self._tree(self._commit)
+        contents = await self._contents({one.path: one.blob for one in changed if one.is_file})
         binaries = [path for path, content in contents.items() if outgoing.is_binary(content)]
         secrets, unscanned = await self._secrets(binaries)
         problems = (
-            *outgoing.unportable([one.path for one in changed if one.status == "A"], [*before], [*after]),
-            *_lost_objects(changed, contents, before.values()),
+            *outgoing.unportable([one.path for one in changed if one.status == "A"], [*before.blobs], [*after.blobs]),
+            *_lost_objects(changed, contents, before.blobs.values()),
             *unscanned,
             *(_told(secret) for secret in secrets if not secret.marked),
         )
-        asked_for = await self._asked_for(changed, contents, after)
+        asked_for = await self._asked_for(changed, contents, before, after)
         marked = [secret for secret in secrets if secret.marked and not self._rules.secrets.allow_markers]
         asks, digest = _asks(changed, asked_for, marked)
         shown = await self._shown([*asked_for], secrets) if asks and not problems else ""
@@ -89,21 +96,27 @@ class _Look:
         stat = await self._clones.diffstat(self._repository, self._commit)
         return list(outgoing.oversize(sizes, stat.insertions + stat.deletions, stat.files, self._rules.limits))
 
-    async def _listed(self, commit: str) -> dict[str, str]:
-        """Path -> object of everything in a commit's tree."""
+    async def _tree(self, commit: str) -> _Tree:
         rows = (await self._ask("ls-tree", "-r", "-z", commit)).split(b"\0")
         entries = (row.decode(errors="replace").partition("\t") for row in rows if row)
-        return {path: about.split(" ")[2] for about, _, path in entries}
+        about = {path: about.split(" ") for about, _, path in entries}
+        links = await self._contents({path: blob for path, (mode, _, blob) in about.items() if mode == LINK})
+        return _Tree(
+            {path: blob for path, (_, _, blob) in about.items()},
+            {path: target.decode(errors="replace") for path, target in links.items()},
+        )
 
-    async def _contents(self, files: Sequence[Touched]) -> dict[str, bytes]:
+    async def _contents(self, blobs: Mapping[str, str]) -> dict[str, bytes]:
         """Path -> content. The limits have seen to it that this fits into memory."""
-        out = await self._ask("cat-file", "--batch", stdin="".join(f"{one.blob}\n" for one in files).encode())
+        if not blobs:
+            return {}
+        out = await self._ask("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs.values()).encode())
         contents: dict[str, bytes] = {}
         at = 0
-        for one in files:
+        for path in blobs:
             head = out.index(b"\n", at)
             size = int(out[at:head].split(b" ")[2])
-            contents[one.path], at = out[head + 1 : head + 1 + size], head + size + 2
+            contents[path], at = out[head + 1 : head + 1 + size], head + size + 2
         return contents
 
     async def _secrets(self, binaries: Collection[str]) -> tuple[list[Secret], list[str]]:
@@ -122,12 +135,21 @@ class _Look:
             return [], [f"It could not be scanned for secrets: {error}. Shorten its lines, or change fewer of them."]
 
     async def _asked_for(
-        self, changed: Sequence[Touched], contents: Mapping[str, bytes], after: Collection[str]
+        self, changed: Sequence[Touched], contents: Mapping[str, bytes], before: _Tree, after: _Tree
     ) -> dict[str, str]:
         """Path -> why a person must allow it; empty where the name says it."""
-        asked_for = dict.fromkeys(protected([one.path for one in changed], self._rules.protected), "")
+        rules = self._rules.protected
+        led = led_to(before.links, rules) | led_to(after.links, rules)
+        asked_for = {
+            one.path: f"`{_code(link)}` leads there"
+            for one in changed
+            if not exempt(one.path, rules.allow)
+            for path, link in led.items()
+            if is_part_of(one.path, path)
+        }
+        asked_for |= dict.fromkeys(protected([one.path for one in changed], rules), "")
         asked_for |= {one.path: "a submodule is removed" for one in changed if one.mode_before == GITLINK}
-        if any(path.rpartition("/")[2] == ".gitattributes" for path in after):
+        if any(path.rpartition("/")[2] == ".gitattributes" for path in after.blobs):
             plain = [path for path, content in contents.items() if not outgoing.is_pointer(content)]
             wanted = await self._wanted_as_pointers(plain)
             asked_for |= dict.fromkeys(wanted, "content, where .gitattributes wants a Git LFS pointer")

@@ -1,8 +1,9 @@
 """Protected paths: what a person must have approved before anybody else's machine sees it. A pure rule over names."""
 
+import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from workflows.domain.policy import ProtectedPaths
@@ -46,6 +47,7 @@ LOCKS = (
 """What decides whose code is installed. Only where the policy asks: every new dependency changes one."""
 
 ALWAYS = (*CI, *OWNERS, *AGENTS, *LOCAL)
+_MOST_LINK_HOPS = 20
 _IGNORED_BY_MACS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
@@ -53,6 +55,34 @@ def protected(paths: Iterable[str], rules: ProtectedPaths) -> tuple[str, ...]:
     """Those of the paths that a person must approve, in order."""
     globs = (*ALWAYS, *(LOCKS if rules.lock_files else ()), *rules.paths)
     return tuple(path for path in paths if any(covers(glob, path) for glob in globs) and not exempt(path, rules.allow))
+
+
+def led_to(links: Mapping[str, str], rules: ProtectedPaths) -> dict[str, str]:
+    """Path -> the protected link that leads to it. `links`: path -> target of every link of a tree."""
+    return {path: link for link in protected(sorted(links), rules) for path in _steps(link, links)}
+
+
+def _steps(path: str, links: Mapping[str, str]) -> Iterator[str]:
+    """Every path on the way that a link leads: other links, and the file or folder at its end."""
+    for _ in range(_MOST_LINK_HOPS):
+        link = next((above for above in _with_those_above(path) if above in links), "")
+        if not link:
+            return
+        yield link
+        rest = path[len(link) + 1 :]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(link), links[link], rest))
+        yield path
+
+
+def _with_those_above(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def is_part_of(path: str, whole: str) -> bool:
+    """Whether changing one changes the other: they are the same, or one is a folder that the other is in."""
+    path, whole = _one_spelling(path), _one_spelling(whole)
+    return whole == "." or path == whole or path.startswith(f"{whole}/") or whole.startswith(f"{path}/")
 
 
 def exempt(path: str, globs: tuple[str, ...]) -> bool:

@@ -121,7 +121,7 @@ async def test_a_policy_says_what_else_is_protected_and_what_is_not(look: Look) 
 
 async def test_a_link_in_the_place_of_a_protected_folder(look: Look) -> None:
     seen = await look({"ci/config.yml": "x\n"}, links={".circleci": "ci"})
-    assert seen.asks == ("`.circleci`",)
+    assert seen.asks == ("`.circleci`", "`ci/config.yml`: `.circleci` leads there")
 
 
 async def test_a_long_diff_of_protected_paths_is_cut_and_says_where_the_rest_is(
