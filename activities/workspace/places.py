@@ -108,12 +108,14 @@ SETTLE = f"""
 set -eu
 cd {ROOT}
 git read-tree --reset -u "$1"
-git ls-files --others --exclude-standard --directory --no-empty-directory | grep -v '^"' |
-    sed 's/[][*?\\!#]/\\\\&/g; s|^|/|' >{_PREPARED} || true
+git ls-files -z --others --exclude-standard --directory --no-empty-directory >{_PREPARED}.list
+tr '\\n\\r\\0' '\\001\\001\\n' <{_PREPARED}.list |
+    LC_ALL=C sed 's/[][*?\\!# ]/\\\\&/g; s/[[:cntrl:]]/[[:cntrl:]]/g; s|^|/|' >{_PREPARED}
 cat {_PREPARED} >>"$GIT_DIR/info/exclude"
-rm -f {_SET_UP_DONE}
+rm -f {_SET_UP_DONE} {_PREPARED}.list
 """
-"""End a preparation: files of the base are as they were, what was added is no change. Argument: base commit."""
+"""End a preparation: files of the base are as they were, what was added is no change, whatever its name. A line break
+in a name would begin another pattern; it is matched as the control character it is. Argument: base commit."""
 
 KEEP = f"""
 set -eu
