@@ -107,15 +107,22 @@ of them but what `minimal` does not look at. What git ignores stays. Arguments: 
 SETTLE = f"""
 set -eu
 cd {ROOT}
+find . -type d ! -perm -700 -exec chmod u+rwx {{}} \\;
 git read-tree --reset -u "$1"
 git ls-files -z --others --exclude-standard --directory --no-empty-directory >{_PREPARED}.list
 tr '\\n\\r\\0' '\\001\\001\\n' <{_PREPARED}.list |
     LC_ALL=C sed 's/[][*?\\!# ]/\\\\&/g; s/[[:cntrl:]]/[[:cntrl:]]/g; s|^|/|' >{_PREPARED}
 cat {_PREPARED} >>"$GIT_DIR/info/exclude"
 rm -f {_SET_UP_DONE} {_PREPARED}.list
+left=$(git ls-files --others --exclude-standard)
+[ -z "$left" ] || {{
+    echo "These files cannot be told from the work: $left" >&2
+    exit 1
+}}
 """
 """End a preparation: files of the base are as they were, what was added is no change, whatever its name. A line break
-in a name would begin another pattern; it is matched as the control character it is. Argument: base commit."""
+in a name would begin another pattern; it is matched as the control character it is. Folders are opened: git passes over
+one that it cannot read, and later work must fit into all of them. Argument: base commit."""
 
 KEEP = f"""
 set -eu

@@ -39,3 +39,16 @@ async def test_what_was_added_is_no_change_whatever_its_name(
     assert state is not None
     made = await clones.import_state(order.repository, await journal.load(state))
     assert (await clones.diffstat(order.repository, made)).files == 3, "and nothing else is passed over"
+
+
+async def test_folders_it_has_locked_are_no_change_and_take_later_work(
+    checkouts: SandboxCheckouts, clones: TrustedClones, order: WorkspaceOrder
+) -> None:
+    lines = ("mkdir -p locked/inner; touch locked/f locked/inner/g; chmod 000 locked/inner locked; chmod 500 src",)
+    order = await prepared(clones, order, Prepare(run=lines))
+    checkout = await checkouts.open(order)
+    assert await checkout.keep_state("j") is None
+    await sh(checkout, "k", "echo > src/new.py")
+    state = await checkout.keep_state("l")
+    fresh = order.model_copy(update={"key": "t1.checks", "state": state})
+    assert await sh(await checkouts.open(fresh), "j", "git status --short") == "?? src/new.py\n"
