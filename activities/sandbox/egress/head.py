@@ -10,8 +10,11 @@ _OURS = ("connection", "host", "keep-alive", "upgrade")
 """Headers between the client and us; the server gets its own."""
 _HOST = re.compile(r"[!-~]{1,255}")
 _PORT = re.compile(r"[0-9]{1,5}")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _HTTP = 80
 _MOST_PORT = 65_535
+CHUNKED = -1
+"""A body whose end is in itself."""
 
 
 class BadHead(Exception):
@@ -24,6 +27,8 @@ class Head(NamedTuple):
     port: int
     forward: bytes
     """What the server is sent first; nothing for CONNECT, which gets a bare tunnel."""
+    body: int | None
+    """Bytes that follow, or CHUNKED; None for CONNECT: whatever comes."""
 
 
 def read_head(data: bytes) -> Head:
@@ -37,7 +42,7 @@ def read_head(data: bytes) -> Head:
     method, target = line[1].decode(), line[2].decode("latin-1")
     if method == "CONNECT":
         host, port = _authority(target, None)
-        return Head(method, host, port, b"")
+        return Head(method, host, port, b"", None)
     try:
         url = urlsplit(target)
     except ValueError:
@@ -48,12 +53,37 @@ def read_head(data: bytes) -> Head:
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     kept = [each for each in lines if not _is_ours(each)]
     own = [f"{method} {path} HTTP/1.1".encode("latin-1"), b"Host: " + url.netloc.encode("latin-1")]
-    return Head(method, host, port, b"\r\n".join([*own, *kept, b"Connection: close", b"", b""]))
+    forward = b"\r\n".join([*own, *kept, b"Connection: close", b"", b""])
+    return Head(method, host, port, forward, _announced(kept))
+
+
+def _announced(lines: list[bytes]) -> int:
+    """How long the body is. Where two readers could find two ends, the second would take the rest for another request:
+    such a head is none."""
+    lengths = [_value(each) for each in lines if _name(each) == "content-length"]
+    codings = [_value(each) for each in lines if _name(each) == "transfer-encoding"]
+    if len(lengths) + len(codings) > 1:
+        raise BadHead("This request says more than once how long it is.")
+    if codings:
+        if codings[0].lower() != b"chunked":
+            raise BadHead("A Transfer-Encoding other than chunked is not passed on.")
+        return CHUNKED
+    if lengths and not _LENGTH.fullmatch(lengths[0]):
+        raise BadHead("The Content-Length of this request cannot be read.")
+    return int(lengths[0]) if lengths else 0
 
 
 def _is_ours(line: bytes) -> bool:
-    name = line.partition(b":")[0].decode().lower()
+    name = _name(line)
     return name in _OURS or name.startswith("proxy-")
+
+
+def _name(line: bytes) -> str:
+    return line.partition(b":")[0].decode().lower()
+
+
+def _value(line: bytes) -> bytes:
+    return line.partition(b":")[2].strip(b" \t")
 
 
 def _authority(text: str, port: int | None) -> tuple[str, int]:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
+from activities.sandbox.egress.body import Broken, said
 from activities.sandbox.egress.head import BadHead, Head, read_head
 from activities.sandbox.egress.log import Full, Log, Traffic
 from workflows.domain import egress
@@ -56,7 +57,7 @@ class Proxy:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = read_head(await reader.readuntil(b"\r\n\r\n"))
         except (BadHead, asyncio.LimitOverrunError) as error:
-            return await _refuse(writer, "400 Bad Request", str(error))
+            return await self._refuse_unread(writer, str(error))
         except (asyncio.IncompleteReadError, TimeoutError):
             return None
         try:
@@ -67,8 +68,8 @@ class Proxy:
             return await _refuse(writer, "403 Forbidden", str(error))
         except Unreachable as error:
             return await _refuse(writer, "502 Bad Gateway", str(error))
-        there = _Pipe(reader, server_writer, traffic.went_out)
-        back = _Pipe(server_reader, writer, traffic.came_in)
+        there = _Pipe(said(head, reader), server_writer, traffic.went_out)
+        back = _Pipe(_all(server_reader), writer, traffic.came_in)
         try:
             if head.forward:
                 traffic.went_out(len(head.forward))
@@ -80,6 +81,14 @@ class Proxy:
             traffic.ended()
             await _closed(server_writer)
         return None
+
+    async def _refuse_unread(self, writer: asyncio.StreamWriter, words: str) -> None:
+        status = "400 Bad Request"
+        try:
+            self._log.decided(allowed=False, why=words)
+        except Full as error:
+            status, words = "429 Too Many Requests", str(error)
+        await _refuse(writer, status, words)
 
     async def _dialled(self, head: Head) -> tuple[Traffic, asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection to what was asked for. Raises Denied, Unreachable, Full."""
@@ -134,6 +143,11 @@ async def resolved(host: str, port: int) -> list[Address]:
     return [address for address in dict.fromkeys(addresses) if address is not None]
 
 
+async def _all(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    while data := await reader.read(_CHUNK):
+        yield data
+
+
 async def _joined(there: "_Pipe", back: "_Pipe") -> None:
     """Pass on what both sides say until the server has ended."""
     sending = asyncio.create_task(there.run())
@@ -147,17 +161,16 @@ async def _joined(there: "_Pipe", back: "_Pipe") -> None:
 class _Pipe:
     """One direction of a connection."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], None]
-    ) -> None:
-        self._reader, self._writer, self._count = reader, writer, count
+    def __init__(self, said: AsyncGenerator[bytes], writer: asyncio.StreamWriter, count: Callable[[int], None]) -> None:
+        self._said, self._writer, self._count = said, writer, count
 
     async def run(self) -> None:
         with contextlib.suppress(OSError, TimeoutError):
-            while data := await asyncio.wait_for(self._reader.read(_CHUNK), _IDLE_SECONDS):
-                self._count(len(data))
-                self._writer.write(data)
-                await self._writer.drain()
+            with contextlib.suppress(Broken):  # whoever listens learns that there is no more, too
+                while data := await asyncio.wait_for(anext(self._said, b""), _IDLE_SECONDS):
+                    self._count(len(data))
+                    self._writer.write(data)
+                    await self._writer.drain()
             if self._writer.can_write_eof():
                 self._writer.write_eof()
 

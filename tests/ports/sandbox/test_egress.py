@@ -158,7 +158,7 @@ print([name for _, name in socket.if_nameindex()])
     assert said == [*(f"{k} refused" for k in ("tcp", "tcp6", "public", "metadata", "udp", "dns")), "['lo']"], view
 
 
-async def test_nonsense_is_refused_and_the_proxy_lives_on(sandbox: Sandbox, server: Server) -> None:
+async def test_nonsense_is_refused_and_the_proxy_lives_on(sandbox: Sandbox, server: Server, tmp_path: Path) -> None:
     script = """
 import socket, sys
 end = b"\\r\\n"
@@ -174,6 +174,9 @@ idle = [socket.create_connection(("127.0.0.1", 3128)) for _ in range(100)]
     ref = await let_out(sandbox, f"127.0.0.1:{server.port}")
     view = await ran(sandbox, ref, "nonsense", Command(argv=(PYTHON, "-I", "-S", "-c", f"{script}\n{CLIENT}")))
     assert set(view.out.decode().splitlines()) == {"HTTP/1.1 400 Bad Request"}, view
+    refused = decisions(tmp_path, "nonsense")
+    assert len(refused) == 12
+    assert all(decision["why"] and decision["allowed"] is False for decision in refused)
     again = f"{script}\nsys.argv = ['-', 'http://127.0.0.1:{server.port}/']\n{CLIENT}"
     view = await ran(sandbox, ref, "again", Command(argv=(PYTHON, "-I", "-S", "-c", again)))
     assert view.out.decode().splitlines()[-1] == "200 hello"
