@@ -9,6 +9,10 @@ from workflows.domain import egress
 RULES = tuple(map(egress.parse, ["pypi.org", "*.example.org:8443", "10.1.2.3:5432", "[fd00::7]:443", "192.168.7.0/24"]))
 
 
+def elsewhere(_: egress.Address) -> bool:
+    return False
+
+
 @pytest.mark.parametrize(
     ("host", "port", "rule"),
     [
@@ -81,14 +85,20 @@ def test_a_request_needs_a_rule(host: str, port: int, rule: str | None) -> None:
     ],
 )
 def test_what_is_no_public_address_is_not_dialled(address: str) -> None:
-    assert not egress.may_dial(RULES, ipaddress.ip_address(address), 443)
+    assert not egress.may_dial(RULES, ipaddress.ip_address(address), 443, elsewhere)
 
 
 @pytest.mark.parametrize(
     "address", ["93.184.215.14", "2606:2800:21f:cb07::1", "::ffff:93.184.215.14", "64:ff9b::808:808"]
 )
 def test_public_addresses_are_dialled(address: str) -> None:
-    assert egress.may_dial((), ipaddress.ip_address(address), 443)
+    assert egress.may_dial((), ipaddress.ip_address(address), 443, elsewhere)
+
+
+def test_a_public_address_of_this_machine_is_dialled_only_where_a_rule_spells_it_out() -> None:
+    own = ipaddress.ip_address("93.184.215.14")
+    assert not egress.may_dial(RULES, own, 443, own.__eq__)
+    assert egress.may_dial([egress.parse("93.184.215.14")], own, 443, own.__eq__)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +112,7 @@ def test_public_addresses_are_dialled(address: str) -> None:
     ],
 )
 def test_a_private_address_is_dialled_where_a_rule_spells_it_out(address: str, port: int, *, may: bool) -> None:
-    assert egress.may_dial(RULES, ipaddress.ip_address(address), port) is may
+    assert egress.may_dial(RULES, ipaddress.ip_address(address), port, elsewhere) is may
 
 
 @pytest.mark.parametrize(

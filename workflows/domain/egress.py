@@ -5,7 +5,7 @@ Standard library only: the proxy beside each sandbox enforces these rules in a p
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -82,11 +82,12 @@ def covering(rules: Iterable[Rule], host: str, port: int) -> Rule | None:
     return next((rule for rule in rules if rule.covers(host, port)), None)
 
 
-def may_dial(rules: Iterable[Rule], address: Address, port: int) -> bool:
-    """Whether the address a name resolved to may be connected to: a public one, or one that a rule spells out."""
+def may_dial(rules: Iterable[Rule], address: Address, port: int, is_own: Callable[[Address], bool]) -> bool:
+    """Whether the address a name resolved to may be connected to: a public one of another machine, or one that a rule
+    spells out. `is_own` says of an address whether it is this machine's."""
     if any(rule.block is not None and port in rule.ports and address in rule.block for rule in rules):
         return True
-    return _is_public(address)
+    return _is_public(address) and not is_own(address)
 
 
 def literal(host: str) -> Address | None:

@@ -9,6 +9,7 @@ from typing import Any
 from activities.sandbox.egress.body import Broken, said
 from activities.sandbox.egress.head import BadHead, Head, read_head
 from activities.sandbox.egress.log import Full, Log, Traffic
+from activities.sandbox.egress.route import ends_here
 from workflows.domain import egress
 from workflows.domain.egress import Address, Rule
 
@@ -117,11 +118,11 @@ class Proxy:
             raise Denied(f"{where} is not on the allowlist of this sandbox ({_ALLOWLIST}).")
         spelled = egress.literal(head.host)
         found = [spelled] if spelled else await self._addresses(head)
-        may = [address for address in found if egress.may_dial(self._rules, address, head.port)]
+        may = [address for address in found if egress.may_dial(self._rules, address, head.port, ends_here)]
         if not may:
             raise Denied(
-                f"{where} is at {found[0]}, which is no public address. If that is meant, the allowlist must name the "
-                f"address as well ({_ALLOWLIST})."
+                f"{where} is at {found[0]}, which is no public address of another machine. If that is meant, the "
+                f"allowlist must name the address as well ({_ALLOWLIST})."
             )
         return rule, may
 
