@@ -1,6 +1,5 @@
 """The sandbox port over any vendor of containers or microVMs, by a small program inside each."""
 
-import base64
 import hashlib
 import json
 import time
@@ -10,22 +9,20 @@ from typing import Any
 from activities.sandbox.folders import job_name
 from activities.sandbox.launch import OUTPUT_CAP, require_sane
 from activities.sandbox.mounts import Mount
+from activities.sandbox.remote.answers import MOST_BYTES, AnswerT, Done, NoAnswer, Seen, Taken, read_answer
 from activities.sandbox.remote.install import Place, installed
 from activities.sandbox.remote.shown import copy_in
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Vendor
 from workflows.ports.sandbox import (
     BadSpec,
     Capabilities,
     Command,
-    Denied,
-    ExitReason,
     JobState,
     JobView,
     Sandbox,
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
-    Transient,
     require_supported,
 )
 
@@ -33,13 +30,8 @@ _WAIT_SECONDS = 20.0
 """Of one question about a job: for no longer does it go on in the sandbox when we are cancelled."""
 _ANSWER_SECONDS = 40.0
 """For what a question takes besides."""
-_MOST_OUTPUT = 1 << 20
-_ERRORS: dict[str, type[Exception]] = {
-    "BadSpec": BadSpec,
-    "Denied": Denied,
-    "FileNotFoundError": FileNotFoundError,
-    "Transient": Transient,
-}
+_REST_SECONDS = 60.0
+"""For output that is there when the wait is over. What is left then is for the next poll."""
 
 
 class RemoteSandbox(Sandbox):
@@ -75,7 +67,7 @@ class RemoteSandbox(Sandbox):
             "output_cap": OUTPUT_CAP,
         }
         staged = await self._put(ref, json.dumps(told).encode() + b"\n" + command.stdin)
-        await self._ask(ref, "start", **_of(ref, job), staged=staged)
+        await self._ask(ref, "start", Done, **_of(ref, job), staged=staged)
 
     async def poll(
         self, ref: SandboxRef, job: str, out_at: int = 0, err_at: int = 0, wait_seconds: float = 0
@@ -84,28 +76,29 @@ class RemoteSandbox(Sandbox):
         out, err = bytearray(), bytearray()
         while True:
             wait = max(0.0, min(deadline - time.monotonic(), _WAIT_SECONDS))
-            at = {"out": out_at + len(out), "err": err_at + len(err), "most": _MOST_OUTPUT}
-            said = await self._ask(ref, "poll", **_of(ref, job), **at, wait=wait, patience=wait)
-            out += base64.b64decode(said["out"])
-            err += base64.b64decode(said["err"])
-            if not said["more"] and (said["ended"] or time.monotonic() >= deadline):
-                return _view(said, bytes(out), bytes(err), out_at, err_at)
+            at = {"out": out_at + len(out), "err": err_at + len(err), "most": MOST_BYTES}
+            seen = await self._ask(ref, "poll", Seen, **_of(ref, job), **at, wait=wait, patience=wait)
+            out += seen.out
+            err += seen.err
+            if max(out_at + len(out), err_at + len(err)) > OUTPUT_CAP:
+                raise NoAnswer("What answers in the sandbox is not Pawl's program: a job's output has no end.")
+            rest = _REST_SECONDS if seen.more and (seen.out or seen.err) else 0
+            if (seen.ended and not seen.more) or time.monotonic() >= deadline + rest:
+                return _view(seen, bytes(out), bytes(err), out_at, err_at)
 
     async def kill(self, ref: SandboxRef, job: str) -> None:
-        await self._ask(ref, "kill", **_of(ref, job))
+        await self._ask(ref, "kill", Done, **_of(ref, job))
 
     async def read(self, ref: SandboxRef, path: str, max_bytes: int) -> bytes:
-        taken = await self._ask(ref, "take", path=path, most=max_bytes)
-        if "data" in taken:
-            return base64.b64decode(taken["data"])
-        try:
-            return await self._vendor.get(ref.instance, taken["staged"], max_bytes)
-        finally:
-            await self._vendor.run(ref.instance, ("rm", "-f", taken["staged"]), _ANSWER_SECONDS)
+        taken = await self._ask(ref, "take", Taken, path=path, most=max_bytes)
+        data = await self._fetch(ref, taken.staged, max_bytes) if taken.data is None else taken.data
+        if len(data) > max_bytes:
+            raise BadSpec(f"{path} is larger than {max_bytes:,} bytes.")
+        return data
 
     async def write(self, ref: SandboxRef, path: str, data: bytes, mode: int = 0o644) -> None:
         staged = await self._put(ref, data)
-        await self._ask(ref, "offer", path=path, staged=staged, mode=mode)
+        await self._ask(ref, "offer", Done, path=path, staged=staged, mode=mode)
 
     async def snapshot(self, ref: SandboxRef) -> str:
         return await self._vendor.snapshot(ref.instance)
@@ -125,18 +118,24 @@ class RemoteSandbox(Sandbox):
         await self._vendor.put(ref.instance, staged, data)
         return staged
 
-    async def _ask(self, ref: SandboxRef, verb: str, patience: float = 0, **arguments: Any) -> dict[str, Any]:
+    async def _fetch(self, ref: SandboxRef, staged: str, max_bytes: int) -> bytes:
+        try:
+            return await self._vendor.get(ref.instance, staged, max_bytes)
+        finally:
+            await self._vendor.run(ref.instance, ("rm", "-f", staged), _ANSWER_SECONDS)
+
+    async def _ask(
+        self, ref: SandboxRef, verb: str, answer: type[AnswerT], patience: float = 0, **arguments: Any
+    ) -> AnswerT:
         """Our program's answer. Raises what it says went wrong."""
         place = await self._place(ref)
         call = place.call(verb, json.dumps(arguments))
         said = await self._vendor.run(ref.instance, call, patience + _ANSWER_SECONDS)
-        answer = _answer(said)
-        if answer is None:
+        try:
+            return read_answer(said, answer)
+        except NoAnswer:
             self._places.pop(ref.instance, None)  # the next attempt looks whether the program is still there
-            raise Transient(f"Pawl's program in the sandbox did not answer: {(said.err or said.out)[-500:]}")
-        if "error" in answer:
-            raise _ERRORS[answer["error"]](answer["message"])
-        return answer
+            raise
 
     async def _place(self, ref: SandboxRef) -> Place:
         if ref.instance not in self._places:
@@ -153,20 +152,15 @@ def _inside_name(ref: SandboxRef) -> str:
     return hashlib.sha256(ref.instance.encode()).hexdigest()[:16]
 
 
-def _answer(said: Said) -> dict[str, Any] | None:
-    lines = said.out.splitlines()
-    return json.loads(lines[-1]) if said.code == 0 and lines and lines[-1].startswith("{") else None
-
-
-def _view(said: dict[str, Any], out: bytes, err: bytes, out_at: int, err_at: int) -> JobView:
-    view = JobView(
-        state=JobState.EXITED if said["ended"] else JobState.RUNNING,
+def _view(seen: Seen, out: bytes, err: bytes, out_at: int, err_at: int) -> JobView:
+    has_ended = seen.ended and not seen.more
+    return JobView(
+        state=JobState.EXITED if has_ended else JobState.RUNNING,
         out=out,
         err=err,
         out_next=out_at + len(out),
         err_next=err_at + len(err),
+        truncated=has_ended and seen.truncated,
+        reason=seen.reason if has_ended else None,
+        code=seen.code if has_ended else None,
     )
-    if not said["ended"]:
-        return view
-    ended = {"reason": ExitReason(said["reason"]), "code": said["code"], "truncated": said["truncated"]}
-    return view.model_copy(update=ended)
