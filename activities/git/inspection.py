@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from activities.git import outgoing, patches
 from activities.git.clones import TrustedClones
 from activities.git.command import Git
 from activities.git.outgoing import GITLINK, LINK, Touched
+from activities.git.patches import Line
 from activities.git.scanning import HIDDEN, ScanFailed, Secret, scanned
 from workflows.domain.change import Repository
 from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
@@ -27,6 +28,10 @@ _HOW_TO_MARK = (
     "Take it out: read it from the environment, or make it up while the program runs. If it is no secret, write "
     "`pragma: allowlist secret` in a comment at the end of its line; a person then decides."
 )
+
+_HOW_TO_SCAN = "Shorten its lines, or change fewer of them; large files go into a ticket of their own."
+_NAMES = ""
+"""The path of no file: under it new names are scanned as if they were its lines."""
 
 
 class Rules(NamedTuple):
@@ -71,13 +76,21 @@ class _Look:
     async def whole(self) -> Inspection:
         changed = list(outgoing.touched(await self._ask(*_RAW, self._repository.base_sha, self._commit)))
         if too_large := await self._too_large(changed):  # then it is not read at all
-            return Inspection(tuple(too_large), (), "", "", ())
+            return Inspection(tuple(map(_visible, too_large)), (), "", "", ())
         before, after = await self._tree(self._repository.base_sha), await self._tree(self._commit)
         contents = await self._contents({one.path: one.blob for one in changed if one.is_file})
         binaries = [path for path, content in contents.items() if outgoing.is_binary(content)]
-        secrets, unscanned = await self._secrets(binaries)
+        added = [one.path for one in changed if one.status == "A"]
+        names = list(outgoing.new_names(self._to_scan(added), before.blobs))
+        try:
+            lines = [*_as_lines(names), *await self._added(binaries, contents, before)]
+            secrets, unscanned = await scanned(lines), []
+        except ScanFailed as error:
+            secrets, unscanned = [], [f"It could not be scanned for secrets: {error}. {_HOW_TO_SCAN}"]
+        if told := [_told_of_name(names[one.line].folder, one.kind) for one in secrets if one.path == _NAMES]:
+            return Inspection(tuple(dict.fromkeys(told)), (), "", "", ())  # then no path is said at all
         problems = (
-            *outgoing.unportable([one.path for one in changed if one.status == "A"], [*before.blobs], [*after.blobs]),
+            *outgoing.unportable(added, [*before.blobs], [*after.blobs]),
             *_lost_objects(changed, contents, before.blobs.values()),
             *unscanned,
             *(_told(secret) for secret in secrets if not secret.marked),
@@ -86,7 +99,7 @@ class _Look:
         marked = [secret for secret in secrets if secret.marked and not self._rules.secrets.allow_markers]
         asks, digest = _asks(changed, asked_for, marked)
         shown = await self._shown([*asked_for], secrets) if asks and not problems else ""
-        return Inspection(problems, asks, digest, shown, _named(binaries))
+        return Inspection(tuple(map(_visible, problems)), asks, digest, shown, _named(binaries))
 
     async def _too_large(self, changed: Sequence[Touched]) -> list[str]:
         files = [one for one in changed if one.is_file]
@@ -119,20 +132,24 @@ class _Look:
             contents[path], at = out[head + 1 : head + 1 + size], head + size + 2
         return contents
 
-    async def _secrets(self, binaries: Collection[str]) -> tuple[list[Secret], list[str]]:
-        """What looks like a secret on added lines, and why the change could not be scanned, if so."""
+    def _to_scan(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in paths if not exempt(path, self._rules.secrets.allow)]
+
+    async def _added(self, binaries: Sequence[str], contents: Mapping[str, bytes], before: _Tree) -> list[Line]:
+        """The added lines that are to be scanned. Raises ScanFailed."""
         patch = await self._git.run(
             *_PATCH, "--unified=0", "--text", "--irreversible-delete", self._repository.base_sha, self._commit,
             repository=self._clone,
         )  # fmt: skip
         if patch.cut:
-            return [], ["It is too large to be scanned for secrets. Change large files in a ticket of their own."]
-        allowed = self._rules.secrets.allow
-        added = (line for line in patches.lines_of(patch.out) if line.path and line.path not in binaries)
-        try:
-            return await scanned(line for line in added if not exempt(line.path, allowed)), []
-        except ScanFailed as error:
-            return [], [f"It could not be scanned for secrets: {error}. Shorten its lines, or change fewer of them."]
+            raise ScanFailed("it is too large")
+        added = [line for line in patches.lines_of(patch.out) if line.path and line.path not in binaries]
+        texts = {path: text for path in binaries if (text := outgoing.text_in(contents[path]))}
+        earlier = await self._contents({path: before.blobs[path] for path in texts if path in before.blobs})
+        for path, text in texts.items():
+            added += patches.lines_added(path, outgoing.text_in(earlier.get(path, b"")), text)
+        wanted = set(self._to_scan({line.path for line in added}))
+        return [line for line in added if line.path in wanted]
 
     async def _asked_for(
         self, changed: Sequence[Touched], contents: Mapping[str, bytes], before: _Tree, after: _Tree
@@ -201,6 +218,15 @@ def _lost_objects(changed: Sequence[Touched], contents: Mapping[str, bytes], bef
             )
 
 
+def _as_lines(names: Sequence[outgoing.NewName]) -> Iterator[Line]:
+    return (Line(f"+{new.name}".encode(), _NAMES, number) for number, new in enumerate(names))
+
+
+def _told_of_name(folder: str, kind: str) -> str:
+    where = f"in {folder}" if folder else "at the root"
+    return f"The name of a new file or folder {where} looks like a secret ({kind}). Choose another name."
+
+
 def _told(secret: Secret) -> str:
     return f"{secret.path}:{secret.line} looks like a secret ({secret.kind}). {_HOW_TO_MARK}"
 
@@ -230,7 +256,8 @@ def _asks(
 
 def _named(paths: Sequence[str]) -> tuple[str, ...]:
     more = len(paths) - _MOST_NAMED
-    return tuple(paths) if more <= 0 else (*paths[:_MOST_NAMED], f"{more:,} more")
+    names = tuple(f"`{_code(path)}`" for path in paths[:_MOST_NAMED])
+    return names if more <= 0 else (*names, f"{more:,} more")
 
 
 def _code(path: str) -> str:

@@ -1,5 +1,6 @@
 """What speaks against a change that is about to leave: its size, its names, its large files. Pure rules over facts."""
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,11 @@ _MIB = 1024 * 1024
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE)
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 _MOST_POINTER_BYTES = 1024
+_LOOKED_AT = 8_000
+"""Bytes at the beginning of a file that tell what kind it is, as git has it."""
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_PRINTED = bytes([*b"\t\n\r\f", *range(0x20, 0x7F)])
+_MOSTLY = 7 / 8
 
 
 class Touched(NamedTuple):
@@ -87,4 +93,30 @@ def is_pointer(content: bytes) -> bool:
 
 def is_binary(content: bytes) -> bool:
     """As git decides, whatever the repository's attributes say."""
-    return b"\0" in content[:8_000]
+    return b"\0" in content[:_LOOKED_AT]
+
+
+def text_in(content: bytes) -> str:
+    """The text of a binary file that is mostly one: UTF-16 with a mark, or plain characters with NUL bytes anywhere
+    between them, as UTF-16 without a mark has them. Empty for any other."""
+    if content.startswith(_WIDE):
+        return content.decode("utf-16", errors="replace")
+    narrow = content.replace(b"\0", b"")
+    start = narrow[:_LOOKED_AT]
+    printed = len(start) - len(start.translate(None, _PRINTED))
+    return narrow.decode(errors="replace") if printed >= _MOSTLY * max(len(start), 1) else ""
+
+
+class NewName(NamedTuple):
+    folder: str
+    """The nearest folder that was there before; empty: the root."""
+    name: str
+    """The rest of the path, which is new."""
+
+
+def new_names(added: Iterable[str], before: Iterable[str]) -> Iterator[NewName]:
+    """What the added paths bring in of names that nobody had before."""
+    known = {part for path in before for part in _prefixes(path)}
+    for path in added:
+        folder = next((part for part in _prefixes(path) if part in known), "")
+        yield NewName(folder, path.removeprefix(f"{folder}/"))

@@ -41,6 +41,14 @@ def lines_of(patch: bytes) -> Iterator[Line]:
         yield Line(raw)
 
 
+def lines_added(path: str, before: str, after: str) -> Iterator[Line]:
+    """The lines of a text that git has no patch of, but for those that it had before."""
+    known = set(before.split("\n"))
+    for number, text in enumerate(after.split("\n"), start=1):
+        if text not in known:
+            yield Line(f"+{text}".encode(errors="replace"), path, number)
+
+
 def _name(shown: bytes) -> str:
     """The path of a `+++ b/...` line. Git ends a name with blanks in it with a tab."""
     text = shown.decode(errors="replace").removesuffix("\t")

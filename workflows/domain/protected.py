@@ -9,7 +9,9 @@ from functools import lru_cache
 from workflows.domain.policy import ProtectedPaths
 
 CI = (
-    ".github/workflows/**", ".github/actions/**", ".forgejo/workflows/**", ".gitea/workflows/**",
+    ".github/workflows/**", ".github/actions/**", ".forgejo/workflows/**", ".forgejo/actions/**",
+    ".gitea/workflows/**", ".gitea/actions/**", ".taskcluster.yml", ".zuul.yaml", "zuul.yaml", ".zuul.d/**",
+    "zuul.d/**", ".gitlab/security-policies/**",
     ".gitlab-ci.yml", ".gitlab-ci/**", ".gitlab/ci/**",
     ".circleci/**", "Jenkinsfile*", ".jenkins/**", "azure-pipelines*.yml", "azure-pipelines*.yaml",
     ".azure-pipelines/**", ".azuredevops/**", ".buildkite/**", "bitbucket-pipelines.yml", ".travis.yml",
@@ -20,14 +22,16 @@ CI = (
 """What a hosting service runs by itself, with the repository's secrets, as soon as the branch is there."""
 
 OWNERS = (
-    "CODEOWNERS", ".github/settings.yml", ".github/dependabot.yml", ".github/dependabot.yaml", "renovate.json",
+    "CODEOWNERS", "OWNERS", "OWNERS_ALIASES", ".mergify.yml", ".mergify/**", ".github/mergify.yml",
+    ".github/settings.yml", ".github/dependabot.yml", ".github/dependabot.yaml", "renovate.json",
     "renovate.json5", ".renovaterc*",
 )  # fmt: skip
 """Who must review, what the host enforces, and which robots may write."""
 
 AGENTS = (
-    "WORKFLOW.md", ".pawl/**", "AGENTS.md", "CLAUDE.md", "GEMINI.md", ".claude/**", ".codex/**", ".cursor/**",
-    ".cursorrules", ".windsurfrules", ".mcp.json", ".github/copilot-instructions.md", ".github/instructions/**",
+    "WORKFLOW.md", ".pawl/**", "flake.nix", "AGENTS.md", "AGENTS.override.md", "CLAUDE.md", "CLAUDE.local.md",
+    "GEMINI.md", ".claude/**", ".codex/**", ".cursor/**", ".cursorrules", ".windsurfrules", ".mcp.json",
+    ".github/copilot-instructions.md", ".github/instructions/**", ".github/agents/**", ".github/prompts/**",
 )  # fmt: skip
 """What Pawl and other agents obey at the next ticket."""
 

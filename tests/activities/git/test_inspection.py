@@ -79,7 +79,7 @@ async def test_what_is_too_large_is_refused_before_it_is_read(look: Look) -> Non
 
 async def test_binary_files_are_named(look: Look) -> None:
     seen = await look({f"{n:02}.png": b"\x89PNG\0" for n in range(22)} | {"a.txt": "a\n"})
-    assert (seen.problems, len(seen.binaries), seen.binaries[0], seen.binaries[-1]) == ((), 21, "00.png", "2 more")
+    assert (seen.problems, len(seen.binaries), seen.binaries[0], seen.binaries[-1]) == ((), 21, "`00.png`", "2 more")
 
 
 async def test_names_that_others_cannot_check_out(look: Look) -> None:
@@ -111,6 +111,13 @@ async def test_a_person_sees_what_a_screen_would_hide_or_turn_round(look: Look) 
     seen = await look({".github/workflows/\u202elmy.yml": "run: x # \u2066 ok \x1b[2K\n"})
     assert seen.asks == ("`.github/workflows/\\u202elmy.yml`",)
     assert "+run: x # \\u2066 ok \\u001b[2K" in seen.shown
+
+
+async def test_no_name_of_a_file_says_anything_else(look: Look) -> None:
+    seen = await look({"img\u202egnp.exe\u2028**Approved**`": b"\0", "a \u2028 b.": "x\n"})
+    assert seen.binaries == ("`img\\u202egnp.exe\\u2028**Approved**'`",)
+    assert any(problem.startswith("a \\u2028 b. is a name that Windows cannot hold") for problem in seen.problems)
+    assert "\u202e" not in str(seen.problems)
 
 
 async def test_a_policy_says_what_else_is_protected_and_what_is_not(look: Look) -> None:
@@ -198,6 +205,6 @@ async def test_lfs_pointers_may_move_but_not_point_to_nothing(look: Look) -> Non
 async def test_content_where_a_pointer_is_wanted_is_for_a_person_to_decide(look: Look) -> None:
     seen = await look({"model.bin": b"\0\1\2"})
     wanted = "content, where .gitattributes wants a Git LFS pointer"
-    assert (seen.problems, seen.asks, seen.binaries) == ((), (f"`model.bin`: {wanted}",), ("model.bin",))
+    assert (seen.problems, seen.asks, seen.binaries) == ((), (f"`model.bin`: {wanted}",), ("`model.bin`",))
     told_apart = await look({".gitattributes": "", "model.bin": b"\0\1\2"})
     assert told_apart.asks == ("`.gitattributes`",), "the change's own attributes count, and are protected themselves"
