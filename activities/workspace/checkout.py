@@ -68,7 +68,7 @@ class SandboxCheckout(Checkout):
 
     async def _measure_anew(self, job: str) -> None:
         """Our git folder is damaged, or the files cannot be read: the base tells which."""
-        await put_base(self._sandbox, self._ref, self._order, self._clones)
+        await self.put_base()
         await self._git(f"measure:{job}", places.MEASURE, self._order.repository.base_sha)
 
     async def _take_out(self, name: str) -> str:
@@ -112,6 +112,18 @@ class SandboxCheckout(Checkout):
         body = await self._journal.keep_text(decisions)
         await self._journal.put(egress_entry(self._order.key, job, self.instance, body))
 
+    async def has_started(self, job: str) -> bool:
+        try:
+            await self._sandbox.poll(self._ref, job)
+        except BadSpec:
+            return False
+        return True
+
+    async def put_base(self) -> None:
+        """Put what `places.MEASURE`, `places.SET_UP` and `places.SETTLE` need into the sandbox."""
+        await self._sandbox.write(self._ref, places.BASE_BUNDLE, await self._clones.bundle(self._order.repository))
+        await self._sandbox.write(self._ref, places.EXCLUDE, places.EXCLUDED.encode())
+
     async def snapshot(self) -> str:
         """The provider's reference of the sandbox's file system as it is."""
         return await self._sandbox.snapshot(self._ref)
@@ -119,12 +131,6 @@ class SandboxCheckout(Checkout):
 
 def git_job(script: str, *arguments: str) -> Command:
     return Command(argv=("sh", "-c", script, "sh", *arguments), env=places.ENVIRONMENT, timeout_seconds=_GIT_SECONDS)
-
-
-async def put_base(sandbox: Sandbox, ref: SandboxRef, order: WorkspaceOrder, clones: TrustedClones) -> None:
-    """Put what `places.MEASURE` and `places.SET_UP` need into the sandbox."""
-    await sandbox.write(ref, places.BASE_BUNDLE, await clones.bundle(order.repository))
-    await sandbox.write(ref, places.EXCLUDE, places.EXCLUDED.encode())
 
 
 def succeeded(view: JobView) -> bool:

@@ -5,13 +5,13 @@ import re
 
 from activities.git import TrustedClones
 from activities.workspace import places
-from activities.workspace.checkout import SandboxCheckout, git_job, put_base, succeeded
+from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.prepared import Image, PreparedImages, image_by_name
 from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
-from workflows.ports.sandbox import OURS, BadSpec, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
+from workflows.ports.sandbox import OURS, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
 from workflows.ports.workspace import Checkout, Checkouts
 
 _SET_UP = "set-up"
@@ -65,9 +65,9 @@ class SandboxCheckouts(Checkouts):
     ) -> str:
         """Set the checkout up unless that was done. What went wrong, or nothing."""
         job = f"{_SET_UP}:{order.repository.base_sha[:12]}"
-        if not await self._was_started(ref, job):
+        if not await checkout.has_started(job):
             if image is None or image.base_sha != order.repository.base_sha:
-                await put_base(self._sandbox, ref, order, self._clones)
+                await checkout.put_base()
             if order.state:
                 await self._sandbox.write(ref, places.STATE_BUNDLE, await self._state(order.state))
         repository = order.repository
@@ -79,13 +79,6 @@ class SandboxCheckouts(Checkouts):
             return await self._journal.load(state)
         except KeyError as error:
             raise Denied(f"The journal has lost the workspace state {state}.") from error
-
-    async def _was_started(self, ref: SandboxRef, job: str) -> bool:
-        try:
-            await self._sandbox.poll(ref, job)
-        except BadSpec:
-            return False
-        return True
 
     def _spec(self, order: WorkspaceOrder, image: Image | None) -> SandboxSpec:
         asked = order.sandbox

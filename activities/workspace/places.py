@@ -3,7 +3,8 @@
 There are two git folders. `/work/repo/.git` is the agent's: it may commit, rebase or delete it. `/work/.pawl/git` is
 ours: it knows the base commit, shares nothing but hard links with the other, and is what work is measured with. The
 agent's code could reach it too, having the same uid; when it is damaged it is made again from the base bundle, so the
-files are never lost with it. Nothing here runs git on the host.
+files are never lost with it. What a preparation leaves of it is removed, and made again before the image is taken.
+Nothing here runs git on the host.
 """
 
 ROOT = "/work/repo"
@@ -37,7 +38,7 @@ ENVIRONMENT = {
     "GIT_WORK_TREE": ROOT,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_COUNT": "4",
+    "GIT_CONFIG_COUNT": "6",
     "GIT_CONFIG_KEY_0": "core.hooksPath",
     "GIT_CONFIG_VALUE_0": "/dev/null",
     "GIT_CONFIG_KEY_1": "core.fsmonitor",
@@ -46,6 +47,10 @@ ENVIRONMENT = {
     "GIT_CONFIG_VALUE_2": "0",
     "GIT_CONFIG_KEY_3": "advice.addEmbeddedRepo",
     "GIT_CONFIG_VALUE_3": "false",
+    "GIT_CONFIG_KEY_4": "core.excludesFile",
+    "GIT_CONFIG_VALUE_4": "/dev/null",
+    "GIT_CONFIG_KEY_5": "core.attributesFile",
+    "GIT_CONFIG_VALUE_5": "/dev/null",
     "GIT_AUTHOR_NAME": "Pawl",
     "GIT_AUTHOR_EMAIL": "pawl@localhost",
     "GIT_AUTHOR_DATE": "@946684800 +0000",
@@ -104,8 +109,12 @@ touch {_SET_UP_DONE}
 In a prepared image the files of its own base are there, and the index that knows them; copying has changed nothing
 of them but what `minimal` does not look at. What git ignores stays. Arguments: base commit, base branch."""
 
+CLEAR = f"rm -rf {_PAWL}"
+"""Begin the end of a preparation: nothing in our folder is what its commands left there."""
+
 SETTLE = f"""
-set -eu
+{MEASURE}
+rm {BASE_BUNDLE}
 cd {ROOT}
 find . -type d ! -perm -700 -exec chmod u+rwx {{}} \\;
 git read-tree --reset -u "$1"
@@ -113,16 +122,19 @@ git ls-files -z --others --exclude-standard --directory --no-empty-directory >{_
 tr '\\n\\r\\0' '\\001\\001\\n' <{_PREPARED}.list |
     LC_ALL=C sed 's/[][*?\\!# ]/\\\\&/g; s/[[:cntrl:]]/[[:cntrl:]]/g; s|^|/|' >{_PREPARED}
 cat {_PREPARED} >>"$GIT_DIR/info/exclude"
-rm -f {_SET_UP_DONE} {_PREPARED}.list
+rm -f {_PREPARED}.list
 left=$(git ls-files --others --exclude-standard)
 [ -z "$left" ] || {{
     echo "These files cannot be told from the work: $left" >&2
     exit 1
 }}
+sleep 1
+touch "$GIT_DIR/index"
 """
-"""End a preparation: files of the base are as they were, what was added is no change, whatever its name. A line break
+"""End a preparation: files of the base are written again, what was added is no change, whatever its name. A line break
 in a name would begin another pattern; it is matched as the control character it is. Folders are opened: git passes over
-one that it cannot read, and later work must fit into all of them. Argument: base commit."""
+one that it cannot read, and later work must fit into all of them. The index becomes younger than the files: else every
+start would read them all, for git trusts none of the index's own second. Argument: base commit."""
 
 KEEP = f"""
 set -eu

@@ -20,7 +20,7 @@ from activities.workspace.text import readable
 from workflows.domain.model import Record
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Entry, EntryKind, Journal
-from workflows.ports.sandbox import Command, Gone, PolicyUnsupported, Sandbox
+from workflows.ports.sandbox import Command, Gone, JobView, PolicyUnsupported, Sandbox
 
 _ATTEMPTS = 3
 
@@ -139,9 +139,23 @@ async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
         if not succeeded(view):
             how = f"{view.reason} {view.code}" if view.code is not None else f"{view.reason}"
             raise NotPrepared(line, how, readable(view.out, view.truncated))
+    await _settle(checkout, order)
+
+
+async def _settle(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
+    """No process of the preparation is left: what is made now is as we make it, and goes into the image so."""
+    cleared = await checkout.job("prepare-clear", git_job(places.CLEAR))
+    _require(cleared, "rm -rf /work/.pawl")
+    if not await checkout.has_started("prepare-end"):
+        await checkout.put_base()
     settled = await checkout.job("prepare-end", git_job(places.SETTLE, order.repository.base_sha))
-    if not succeeded(settled):
-        raise NotPrepared("git status", f"{settled.reason} {settled.code}", readable(settled.err))
+    _require(settled, "git status")
+
+
+def _require(view: JobView, line: str) -> None:
+    """Raises NotPrepared when our own job has failed."""
+    if not succeeded(view):
+        raise NotPrepared(line, f"{view.reason} {view.code}", readable(view.err))
 
 
 def _digest(*told: str) -> str:

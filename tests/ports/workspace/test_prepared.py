@@ -122,6 +122,18 @@ async def test_an_image_that_has_vanished_is_made_again(
     assert await images(journal) == 2
 
 
+async def test_an_image_is_such_that_a_start_reads_no_file_of_it(
+    checkouts: SandboxCheckouts, clones: TrustedClones, order: WorkspaceOrder, tmp_path: Path
+) -> None:
+    """Git reads again what is not older than its index, to the second; and a base bundle is as large as the history."""
+    await checkouts.image(await prepared(clones, order, Prepare(run=INSTALL)))
+    (work,) = tmp_path.glob("sandboxes/.images/*/work")
+    files = [path for path in (work / "repo").rglob("*") if path.is_file() and ".git" not in path.parts]
+    youngest = max(int(path.stat().st_mtime) for path in files)
+    assert int((work / ".pawl/git/index").stat().st_mtime) > youngest
+    assert not (work / ".pawl/base.bundle").exists()
+
+
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[str]:
     """A package index on loopback: its host and port."""
