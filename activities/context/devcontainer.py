@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import json5
 
+from activities.context.texts import unusable
 from workflows.domain.environment import Devcontainer
 
 _COMMANDS = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
@@ -71,6 +72,7 @@ def _text(settings: Mapping[str, object], key: str) -> str:
     value = settings.get(key, "")
     if not isinstance(value, str):
         raise BadDevcontainer(f"{key} is no text.")
+    _require_usable(key, value)
     return value
 
 
@@ -81,13 +83,25 @@ def _variables(settings: Mapping[str, object]) -> dict[str, str]:
         if given is not None and not isinstance(given, dict):
             raise BadDevcontainer(f"{key} is no object of names and values.")
         for name, value in cast("dict[str, object]", given or {}).items():
+            _require_name(key, name)
             if isinstance(value, str):
+                _require_usable(f"{key}.{name}", value)
                 found[name] = value
             elif value is None:  # takes a variable away again
                 found.pop(name, None)
             else:
                 raise BadDevcontainer(f"{key}.{name} is no text.")
     return found
+
+
+def _require_name(key: str, name: str) -> None:
+    if not name or "=" in name or not name.isprintable():
+        raise BadDevcontainer(f"{key} has the name {name[:60]!r}. Names of variables are not empty and hold no `=`.")
+
+
+def _require_usable(key: str, text: str) -> None:
+    if why := unusable(text):
+        raise BadDevcontainer(f"{key} {why}.")
 
 
 def _split(variables: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -102,9 +116,10 @@ def _lines(key: str, command: object) -> Iterator[str]:
         case None | "" | []:
             return
         case str():
+            _require_usable(key, command)
             yield command
         case list() if all(isinstance(word, str) for word in cast("list[object]", command)):
-            yield shlex.join(cast("list[str]", command))
+            yield from _lines(key, shlex.join(cast("list[str]", command)))
         case dict():
             for name, inner in cast("dict[str, object]", command).items():
                 yield from _lines(f"{key}.{name}", inner)

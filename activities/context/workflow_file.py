@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from activities.context.texts import unusable
 from infra.pages import BadPage, FrontMatter, Page
-from workflows.domain.policy import PROVIDERS, Models, Policy
+from workflows.domain.policy import MOST, PROVIDERS, Models, Policy
 
 NAME = "WORKFLOW.md"
 _OURS = "pawl"
@@ -52,11 +53,13 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
     problems += _unknown_keys(Policy, settings, (_OURS,))
     problems += _repeated_checks(settings.get("checks"))
     problems += _unknown_models(settings.get("models"))
+    problems += _unusable_texts(settings, (_OURS,))
     try:
         policy = Policy.model_validate({key: value for key, value in settings.items() if key not in _NOT_SETTABLE})
     except ValidationError as error:
         problems += [_Problem((_OURS, *detail["loc"]), _in_plain_words(detail)) for detail in error.errors()]
         policy = Policy()
+    problems += _beyond_bounds(policy)
     if problems:
         raise BadWorkflowFile(_told(problems, page.head))
     return WorkflowFile(policy, page.text.strip())
@@ -137,6 +140,24 @@ def _unknown_models(models: object) -> Iterator[_Problem]:
         if provider not in PROVIDERS or not model.strip():
             meant = f"Write provider:model, with a provider of {', '.join(PROVIDERS)}."
             yield _Problem((_OURS, "models", role), f"{name[:60]!r} names no model. {meant}")
+
+
+def _unusable_texts(value: object, at: tuple[str | int, ...]) -> Iterator[_Problem]:
+    """Texts that no command, variable or file name can hold."""
+    if isinstance(value, str) and (why := unusable(value)):
+        yield _Problem(at, f"It {why}.")
+    elif isinstance(value, dict):
+        for key, inner in cast("dict[str, object]", value).items():
+            yield from _unusable_texts(inner, (*at, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(cast("list[object]", value)):
+            yield from _unusable_texts(inner, (*at, number))
+
+
+def _beyond_bounds(policy: Policy) -> Iterator[_Problem]:
+    for key, most in MOST.items():
+        if getattr(policy.sandbox, key) > most:
+            yield _Problem((_OURS, "sandbox", key), f"Write {most:,} at most.")
 
 
 def _in_plain_words(detail: ErrorDetails) -> str:

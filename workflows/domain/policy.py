@@ -22,6 +22,10 @@ class SandboxLimits(Record):
     """Wall time of one command, unless the call asks for less."""
 
 
+MOST = {"memory_mb": 1_048_576, "processes": 65_536, "disk_mb": 1_048_576}
+"""What a WORKFLOW.md may ask for at most. No bounds of the model: what a ticket under way has stored stays readable."""
+
+
 class SandboxPolicy(SandboxLimits):
     """What a repository asks of the sandboxes its work runs in."""
 

@@ -106,6 +106,22 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
                 "line 8, key pawl.models.reviewer: 'mistral:large' names no model.",
             ],
         ),
+        (
+            "pawl:\n  sandbox:\n    disk_mb: 99999999999999999999\n    memory_mb: 1048577\n    processes: '65537'",
+            [
+                "line 4, key pawl.sandbox.disk_mb: Write 1,048,576 at most.",
+                "line 5, key pawl.sandbox.memory_mb: Write 1,048,576 at most.",
+                "line 6, key pawl.sandbox.processes: Write 65,536 at most.",
+            ],
+        ),
+        (
+            'pawl:\n  sandbox:\n    image: "\\uD800"\n    prepare:\n      run:\n        - make\n        - "a\\0b"',
+            [
+                "line 4, key pawl.sandbox.image: It holds half of a character.",
+                "line 8, key pawl.sandbox.prepare.run[1]: It holds a NUL character.",
+            ],
+        ),
+        (f"pawl:\n  checks: [{'a' * 100_001}]", ["line 3, key pawl.checks[0].run: It is longer than 100,000 bytes."]),
         ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
         ("- a", ["line 2: The front matter must be `key: value` lines."]),
         ("a: 1\npawl: {b: [", ["line 4: This is not YAML"]),
@@ -145,3 +161,7 @@ def test_whatever_people_write_is_read_or_explained(head: str, body: str) -> Non
     except BadWorkflowFile as error:
         said = str(error)
     assert said.startswith(("WORKFLOW.md line ", "read with 5 strikes"))
+
+
+def test_a_stored_policy_from_before_a_bound_is_still_read() -> None:
+    assert Policy.model_validate_json('{"sandbox": {"disk_mb": 99999999999}}').sandbox.disk_mb == 99999999999
