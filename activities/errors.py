@@ -8,6 +8,9 @@ from temporalio.exceptions import ApplicationError
 from workflows.domain.failures import Failure
 from workflows.ports.sandbox import BadSpec, Denied, PolicyUnsupported, SandboxError
 
+FINAL = (PolicyUnsupported, Denied, BadSpec)
+"""What of a sandbox's errors only a person can mend."""
+
 
 def stop(failure: Failure, cause: str, next_step: str = "") -> ApplicationError:
     """A failure no retry can mend. The ticket waits in Blocked and shows cause and next step to people."""
@@ -37,7 +40,7 @@ def from_transport(service: str, error: httpx.HTTPError) -> ApplicationError:
 
 def from_sandbox(error: SandboxError) -> ApplicationError:
     """Final for what only a person can mend, another try for a sandbox that died, is full or out of reach."""
-    if isinstance(error, (PolicyUnsupported, Denied, BadSpec)):
+    if isinstance(error, FINAL):
         return stop(Failure.SANDBOX_REFUSED, str(error))
     return again(f"The sandbox cannot be used now: {error}")
 

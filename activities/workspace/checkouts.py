@@ -6,6 +6,7 @@ import re
 from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
+from activities.workspace.giving_up import removed_when_refused
 from activities.workspace.prepared import Image, PreparedImages, image_by_name
 from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
@@ -52,7 +53,8 @@ class SandboxCheckouts(Checkouts):
                 continue
             checkout = SandboxCheckout(self._sandbox, ref, order, self._clones, self._journal)
             try:
-                said = await self._set_up(checkout, ref, order, image)
+                async with removed_when_refused(self._sandbox, ref.key):
+                    said = await self._set_up(checkout, ref, order, image)
             except Gone as error:
                 said = str(error)
             if not said:

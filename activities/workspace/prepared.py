@@ -6,15 +6,19 @@ decides nothing elsewhere before it is merged. An image that has vanished is mad
 long is removed.
 """
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from activities.git import TrustedClones
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.errors import NotPrepared
+from activities.workspace.giving_up import is_given_up, removed_when_refused
 from activities.workspace.image_uses import ImageUses
 from activities.workspace.text import readable
 from workflows.domain.model import Record
@@ -45,6 +49,7 @@ class PreparedImages:
     def __init__(self, sandbox: Sandbox, clones: TrustedClones, journal: Journal, opened: Opened) -> None:
         self._sandbox, self._clones, self._journal, self._opened = sandbox, clones, journal, opened
         self._uses = ImageUses(sandbox, journal)
+        self._waiters: Counter[str] = Counter()
 
     async def image(self, order: WorkspaceOrder, lost: str = "") -> Image | None:
         """The image the order's sandbox starts from, made when there is none; None where nothing is to be prepared, or
@@ -89,13 +94,10 @@ class PreparedImages:
         """Whoever comes second joins the first: the same sandbox, the same jobs."""
         began = time.monotonic()
         key = self._key(order)
-        checkout = await self._opened(_preparation(order, key))
-        try:
+        async with self._waiting(key), removed_when_refused(self._sandbox, key):
+            checkout = await self._opened(_preparation(order, key))
             await prepare(checkout, order)
-        except NotPrepared:
-            await self._sandbox.destroy(key)
-            raise
-        reference = await checkout.snapshot()
+            reference = await checkout.snapshot()
         await self._uses.begin(reference)
         seconds = round(time.monotonic() - began, 1)
         image = Image(reference=reference, base_sha=order.repository.base_sha, seconds=seconds)
@@ -109,6 +111,21 @@ class PreparedImages:
         stored = await self._journal.put(entry)
         await self._sandbox.destroy(key)
         return Image.model_validate_json(stored.body)
+
+    @asynccontextmanager
+    async def _waiting(self, key: str) -> AsyncGenerator[None]:
+        """Count who waits here for a preparation. It ends with the last one who is cancelled: nobody would look at the
+        network it has, nor at what it costs. Whoever waits at another worker finds it gone, and makes it again."""
+        self._waiters[key] += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._waiters[key] == 1 and is_given_up():
+                await asyncio.shield(self._sandbox.destroy(key))
+            raise
+        finally:
+            self._waiters[key] -= 1
+            self._waiters += Counter()  # forgets what has come to nought
 
     def _session(self, order: WorkspaceOrder) -> str:
         return f"prepared:{self._sandbox.name}:{order.repository.name}"

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.errors import told
+from activities.workspace.giving_up import is_given_up
 from workflows.domain.change import Check, CheckReport, CheckResult
 from workflows.domain.fingerprint import fingerprint
 from workflows.domain.policy import SandboxLimits
@@ -54,7 +55,7 @@ class SandboxWorkspace(Workspace):
             try:
                 results = await self._results(order, request.checks)
             except asyncio.CancelledError:
-                if _is_given_up():
+                if is_given_up():
                     await asyncio.shield(self._sandbox.destroy(sandbox_key(key)))
                 raise
             report = await self._report(results)
@@ -109,11 +110,3 @@ def _reason(check: Check, ran: Ran, limits: SandboxLimits) -> str:
             return f"needed more than {limits.disk_mb} MB of disk"
         case ExitReason.KILLED | ExitReason.GONE:
             return "was killed"
-
-
-def _is_given_up() -> bool:
-    """Whether nobody waits for the checks any more. When only this worker ends, the next one goes on with them."""
-    if not activity.in_activity():
-        return True
-    details = activity.cancellation_details()
-    return details is not None and (details.cancel_requested or details.not_found)

@@ -1,13 +1,19 @@
 """Preparations that leave odd things behind, fail for good, or are given up."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from activities.git import TrustedClones
+from activities.sandbox.bubblewrap import BubblewrapSandbox
 from activities.workspace.checkouts import SandboxCheckouts
-from tests.ports.workspace.helpers import prepared, sh
+from tests.ports.workspace.helpers import called, prepared, sh
 from workflows.domain.environment import Prepare
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
+from workflows.ports.sandbox import BadSpec, PolicyUnsupported
+from workflows.ports.workspace import Checkout
 
 pytestmark = pytest.mark.sandbox
 
@@ -52,3 +58,45 @@ async def test_folders_it_has_locked_are_no_change_and_take_later_work(
     state = await checkout.keep_state("l")
     fresh = order.model_copy(update={"key": "t1.checks", "state": state})
     assert await sh(await checkouts.open(fresh), "j", "git status --short") == "?? src/new.py\n"
+
+
+async def refused(checkouts: SandboxCheckouts, order: WorkspaceOrder) -> None:
+    with pytest.raises((BadSpec, PolicyUnsupported)):
+        await checkouts.open(order)
+
+
+async def test_a_refusal_leaves_no_sandbox_that_would_be_refused_again(
+    checkouts: SandboxCheckouts, clones: TrustedClones, order: WorkspaceOrder, sandbox: BubblewrapSandbox
+) -> None:
+    await refused(checkouts, await prepared(clones, order, Prepare(run=("echo \0",))))
+    assert await sandbox.list({}) == []
+    most = order.sandbox.model_copy(update={"disk_mb": 10**20})
+    await refused(checkouts, order.model_copy(update={"sandbox": most}))
+    assert await sandbox.list({}) == []
+    await checkouts.open(order)
+
+
+async def test_a_preparation_ends_with_the_last_who_waits_for_it(
+    checkouts: SandboxCheckouts,
+    clones: TrustedClones,
+    order: WorkspaceOrder,
+    sandbox: BubblewrapSandbox,
+    tmp_path: Path,
+) -> None:
+    order = await prepared(clones, order, Prepare(run=("while [ ! -e ~/go ]; do sleep 0.05; done",)))
+    waiting = [asyncio.create_task(checkouts.open(called(order, key))) for key in ("t1", "t2")]
+    async with asyncio.timeout(20):
+        while not (started := list(tmp_path.glob("sandboxes/prepare-*/jobs/prepare-1-*"))):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await given_up(waiting[0])
+    [info] = await sandbox.list({})
+    assert info.ref.key.startswith("prepare-"), "the other one still waits"
+    await given_up(waiting[1])
+    assert await sandbox.list({}) == []
+    assert not started[0].exists()
+
+
+async def given_up(task: "asyncio.Task[Checkout]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
