@@ -1,9 +1,10 @@
 """What the proxy writes down: a line of JSON when it decides, one with the bytes when a connection ends, and some in
-between."""
+between. The same refusal is written down once, with how often it came."""
 
 import json
 import os
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,19 +24,31 @@ class Log:
         self._fd, self._room = fd, room
         self._count = 0
         self._open: dict[int, Traffic] = {}
+        self._refused: dict[str, _Refusal] = {}
 
-    def decided(self, **what: Any) -> int:
-        """The number of this decision. Raises Full."""
+    def refused(self, **what: Any) -> None:
+        """A decision against; the same once more is only counted, and the count written now and then. Raises Full."""
+        key = json.dumps(what)
+        if key not in self._refused:
+            self._refused[key] = _Refusal(self._decided(**what, allowed=False))
+            return
+        refusal = self._refused[key]
+        refusal.times += 1
+        if refusal.times >= 10 * refusal.told:
+            self._tell_times(refusal)
+
+    def allowed(self, **what: Any) -> "Traffic":
+        """A decision for, and what then passes. Raises Full."""
+        number = self._decided(**what, allowed=True)
+        self._open[number] = Traffic(self, number)
+        return self._open[number]
+
+    def _decided(self, **what: Any) -> int:
         if self._room <= 0:
             raise Full("This sandbox has used up its room for writing down what it asks for, and gets nothing more.")
         self._count += 1
         self._write({"n": self._count, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **what})
         return self._count
-
-    def traffic(self, number: int) -> "Traffic":
-        """Of the connection that this decision allowed."""
-        self._open[number] = Traffic(self, number)
-        return self._open[number]
 
     def passed(self, number: int, *, still_open: bool, **what: Any) -> None:
         """For Traffic."""
@@ -47,11 +60,25 @@ class Log:
         """Every connection ends now."""
         for traffic in list(self._open.values()):
             traffic.ended()
+        for refusal in self._refused.values():
+            if refusal.times > refusal.told:
+                self._tell_times(refusal)
+
+    def _tell_times(self, refusal: "_Refusal") -> None:
+        refusal.told = refusal.times
+        self._write({"n": refusal.number, "times": refusal.times})
 
     def _write(self, line: dict[str, Any]) -> None:
         data = json.dumps(line).encode() + b"\n"
         self._room -= len(data)
         os.write(self._fd, data)
+
+
+@dataclass
+class _Refusal:
+    number: int
+    times: int = 1
+    told: int = 1
 
 
 class Traffic:

@@ -86,7 +86,7 @@ class Proxy:
     async def _refuse_unread(self, writer: asyncio.StreamWriter, words: str) -> None:
         status = "400 Bad Request"
         try:
-            self._log.decided(allowed=False, why=words)
+            self._log.refused(why=words)
         except Full as error:
             status, words = "429 Too Many Requests", str(error)
         await _refuse(writer, status, words)
@@ -97,11 +97,11 @@ class Proxy:
         try:
             rule, addresses = await self._allowed(head)
         except (Denied, Unreachable) as error:
-            self._log.decided(**asked, allowed=False, why=str(error))
+            self._log.refused(**asked, why=str(error))
             raise
         failed: list[str] = []
         for address in addresses:
-            traffic = self._log.traffic(self._log.decided(**asked, allowed=True, rule=rule.text, address=str(address)))
+            traffic = self._log.allowed(**asked, rule=rule.text, address=str(address))
             try:
                 async with asyncio.timeout(_DIAL_SECONDS):
                     # the address that was checked: nobody asks for the name a second time

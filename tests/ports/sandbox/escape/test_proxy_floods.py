@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.sandbox.supervisor.egress import ROOM
 from tests.ports.sandbox.escape.raw import raw, tries
 from tests.ports.sandbox.escape.web import ASK, decisions, let_out, serving
 from tests.ports.sandbox.providers import host_processes, python, ran, until
@@ -48,6 +49,21 @@ if status(b"GET http://127.0.0.1:{server.port}/ HTTP/1.1" + END) != 200: print("
         view = await ran(sandbox, ref, "flood", python(raw(ASK + script)))
     assert (view.reason, view.out, view.err) == (ExitReason.EXITED, b"", b"")
     assert written(tmp_path, "flood") < MOST_WRITTEN
+
+
+async def test_all_jobs_of_a_sandbox_share_the_room_for_what_they_ask(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with serving() as server:
+        here = f"127.0.0.1:{server.port}"
+        ref = await let_out(sandbox, here)
+        ask = python(raw(ASK + f'print(status(b"GET http://{here}/ HTTP/1.1" + END), status(b"x" + END))'))
+        assert (await ran(sandbox, ref, "first", ask)).out == b"200 400\n"
+        earlier = tmp_path / "sandboxes/out/jobs/earlier"
+        earlier.mkdir()
+        with (earlier / "egress").open("wb") as log:
+            log.truncate(ROOM)
+        assert (await ran(sandbox, ref, "second", ask)).out == b"429 429\n"
+        assert len(server.heard) == 1
+    assert written(tmp_path, "second") == 0
 
 
 async def test_a_flood_of_connections_is_the_jobs_own_trouble(sandbox: Sandbox, tmp_path: Path) -> None:
