@@ -8,4 +8,4 @@ from workflows.ports.sandbox import Decisions
 def keep_decisions(store: JournalStore, told: Decisions) -> None:
     """A sandbox's witness. What was kept when its job ended is kept once."""
     body = store.keep(told.egress.encode())
-    store.write([egress_entry(told.labels.get("workspace", ""), told.job, told.instance, body)])
+    store.write([egress_entry(told.labels.get("session", ""), told.job, told.instance, body)])

@@ -110,7 +110,7 @@ class SandboxCheckout(Checkout):
 
     async def _keep_egress(self, job: str, decisions: str) -> None:
         body = await self._journal.keep_text(decisions)
-        await self._journal.put(egress_entry(self._order.key, job, self.instance, body))
+        await self._journal.put(egress_entry(self._order.journal_session, job, self.instance, body))
 
     async def has_started(self, job: str) -> bool:
         try:

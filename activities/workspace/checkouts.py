@@ -88,7 +88,12 @@ class SandboxCheckouts(Checkouts):
         return SandboxSpec(
             key=sandbox_key(order.key),
             limits=SandboxLimits(**limits),
-            labels={**OURS, "repository": order.repository.name, "ticket": order.ticket, "workspace": order.key},
+            labels={
+                **OURS,
+                "repository": order.repository.name,
+                "ticket": order.ticket,
+                "session": order.journal_session,
+            },
             image=image.reference if image else image_by_name(order, self._sandbox),
             egress=asked.network,
             lifetime_seconds=asked.lifetime_seconds,

@@ -181,4 +181,5 @@ def _digest(*told: str) -> str:
 
 def _preparation(order: WorkspaceOrder, key: str) -> WorkspaceOrder:
     asked = order.sandbox.model_copy(update={"network": order.environment.network})
-    return order.model_copy(update={"key": key, "state": None, "sandbox": asked})
+    session = f"{order.journal_session}.prepare"  # the preparation serves many tickets; this one reads what it reached
+    return order.model_copy(update={"key": key, "state": None, "sandbox": asked, "session": session})

@@ -7,6 +7,7 @@ from typing import cast
 
 from infra import home
 from infra.client import find_ticket, ticket_status
+from infra.commands import decisions
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, PawlError
 from infra.journal import JournalEvent, JournalStore
@@ -14,15 +15,15 @@ from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.model import Record
 from workflows.domain.session import Role
-from workflows.ports.journal import EntryKind
+from workflows.ports.journal import Entry, EntryKind
 
 _PAGE = 500
 _LOOK_SECONDS = 0.3
 _CHARACTERS = 500
 """How much of an entry's body people see; JSON has it whole."""
 
-_KEY = re.compile(rf"(?P<ticket>.+)\.[0-9a-f]{{8}}(\.({'|'.join(Role)})\d+)?")
-"""An account or a session's key, as `workflows.names` makes them."""
+_KEY = re.compile(rf"(?P<ticket>.+)\.[0-9a-f]{{8}}(\.(({'|'.join(Role)})\d+|(work|checks)(\..+)?))?")
+"""An account, a session's key or a sandbox's, as `workflows.names` makes them."""
 
 
 class Slice(Record):
@@ -107,8 +108,9 @@ def _belongs(session: str, name: str) -> bool:
 
 
 def _whole(store: JournalStore, event: JournalEvent) -> JournalEvent:
-    """The event with what its body refers to, where that is text: the prompt as the agent got it."""
-    if event.entry.kind is not EntryKind.PROMPT:
+    """The event with what its body refers to, where that is text: the prompt as the agent got it, or what a command
+    was let reach."""
+    if event.entry.kind not in (EntryKind.PROMPT, EntryKind.EGRESS):
         return event
     body = store.load(event.entry.body).decode()
     return event.model_copy(update={"entry": event.entry.model_copy(update={"body": body})})
@@ -117,15 +119,21 @@ def _whole(store: JournalStore, event: JournalEvent) -> JournalEvent:
 def _print(console: Console, event: JournalEvent) -> None:
     entry = event.entry
     if console.as_json:
-        body = _decoded(entry.body)
+        body = decisions.read(entry.body) if entry.kind is EntryKind.EGRESS else _decoded(entry.body)
         console.line({"place": event.place, **entry.model_dump(mode="json", exclude={"body"}), "body": body})
         return
     at = f"{entry.at:%H:%M:%S} " if entry.at else ""
-    body = entry.body if len(entry.body) <= _CHARACTERS else f"{entry.body[:_CHARACTERS]} ..."
     console.terminal.print(
         f"[dim]{at}{safe(entry.session)}[/] turn {entry.seq} [bold]{entry.kind}[/] {safe(entry.key)}"
     )
-    console.terminal.print(f"  {safe(body)}")
+    for line in _shown(entry):
+        console.terminal.print(f"  {safe(line)}")
+
+
+def _shown(entry: Entry) -> list[str]:
+    if entry.kind is EntryKind.EGRESS:
+        return decisions.told(entry.body)
+    return [entry.body if len(entry.body) <= _CHARACTERS else f"{entry.body[:_CHARACTERS]} ..."]
 
 
 def _decoded(body: str) -> object:

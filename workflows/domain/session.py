@@ -71,6 +71,12 @@ class WorkspaceOrder(Record):
     `repository.base_sha` and whose tree is the workspace. None: the base itself."""
     sandbox: SandboxPolicy = SandboxPolicy()
     environment: Environment = Environment()
+    session: str = ""
+    """Where the journal keeps what its commands were let reach; empty: under the key."""
+
+    @property
+    def journal_session(self) -> str:
+        return self.session or self.key
 
 
 class Brief(Record):

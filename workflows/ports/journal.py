@@ -44,11 +44,9 @@ class Entry(Record):
     """When it was written, set by the journal."""
 
 
-def egress_entry(workspace: str, job: str, instance: str, body: str) -> Entry:
-    """What a job of a workspace was let reach. Whoever keeps it, and however often: one entry for each job."""
-    return Entry(
-        session=f"workspace:{workspace}", seq=0, kind=EntryKind.EGRESS, key=f"egress-{job}@{instance}", body=body
-    )
+def egress_entry(session: str, job: str, instance: str, body: str) -> Entry:
+    """What a job of a sandbox was let reach. Whoever keeps it, and however often: one entry for each job."""
+    return Entry(session=session, seq=0, kind=EntryKind.EGRESS, key=f"egress-{job}@{instance}", body=body)
 
 
 class Journal(ABC):

@@ -72,7 +72,7 @@ async def sending(checkouts: SandboxCheckouts, order: WorkspaceOrder, sink: Sink
 
 
 async def kept(journal: Journal, order: WorkspaceOrder) -> list[dict[str, object]]:
-    [entry] = await journal.entries(f"workspace:{order.key}")
+    [entry] = await journal.entries(order.key)
     assert entry.key.startswith("egress-run:j@")
     return [json.loads(line) for line in (await journal.load_text(entry.body)).splitlines()]
 

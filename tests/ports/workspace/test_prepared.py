@@ -162,7 +162,9 @@ async def test_the_preparation_has_a_network_and_the_agent_has_none(
     checkout = await checkouts.open(order)
     assert await sh(checkout, "j", "cat own.txt") == "5000\n"
     assert not (await checkout.run("k", fetch, 20)).ok
-    assert await journal.entries(f"workspace:{order.key}") == []
+    assert await journal.entries(order.key) == []
+    reached = await journal.entries(f"{order.key}.prepare")
+    assert [entry.key.partition("@")[0] for entry in reached] == ["egress-prepare-1"]
 
 
 async def test_what_was_let_out_is_in_the_journal_with_bytes(
@@ -172,7 +174,7 @@ async def test_what_was_let_out_is_in_the_journal_with_bytes(
     checkout = await checkouts.open(order.model_copy(update={"sandbox": asked}))
     assert await sh(checkout, "j", FETCH.format(index)) == "5000\n"
     assert not (await checkout.run("k", FETCH.format("127.0.0.1:1"), 20)).ok
-    let_out, refused = await journal.entries(f"workspace:{order.key}")
+    let_out, refused = await journal.entries(order.key)
     assert (let_out.kind, let_out.key) == (EntryKind.EGRESS, f"egress-run:j@{checkout.instance}")
     decided, ended = map(json.loads, (await journal.load_text(let_out.body)).splitlines())
     assert (decided["allowed"], decided["rule"]) == (True, index)
