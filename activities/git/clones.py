@@ -13,7 +13,7 @@ from typing import NamedTuple
 from activities.git import remotes
 from activities.git.bare import alone, commit_tree
 from activities.git.command import Git, GitError
-from activities.git.intake import take_in
+from activities.git.intake import look_at, take_in
 from activities.git.remotes import PushRejected, RepositoryMissing
 from infra.files import replace_file
 from workflows.domain.change import Repository
@@ -76,6 +76,13 @@ class TrustedClones:
         clone = self.path(repository.name)
         async with self._alone(clone) as lock:
             return await take_in(self.git, clone, bundle, repository.base_sha, lock)
+
+    async def check_state(self, repository: Repository, bundle: bytes) -> None:
+        """Look at a workspace state as `import_state` does, and leave nothing of it here. Raises BadState."""
+        await self._have(repository, repository.base_sha)
+        clone = self.path(repository.name)
+        async with self._alone(clone) as lock:
+            await look_at(self.git, clone, bundle, repository.base_sha, lock)
 
     async def commit(self, repository: Repository, tree_of: str, message: str) -> str:
         """One commit on the base with the tree of another commit. The same arguments give the same commit."""

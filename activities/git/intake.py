@@ -2,17 +2,26 @@
 
 import shutil
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from activities.git import states
 from activities.git.command import Git, GitError
-from activities.git.states import BadState, ChangedFile
+from activities.git.states import BadState, ChangedFile, StateBundle
 
 _SECONDS = 120
 _LISTING_SECONDS = 20
 _MOST_LISTING_BYTES = 16 * 1024 * 1024
+
+
+async def look_at(git: Git, clone: Path, bundle: bytes, base_sha: str, lock: int) -> None:
+    """Look at a state and leave nothing of it in the clone: whether `take_in` would take it.
+
+    Raises BadState.
+    """
+    async with _looked_at(git, clone, states.opened(bundle, base_sha), base_sha, lock):
+        pass
 
 
 async def take_in(git: Git, clone: Path, bundle: bytes, base_sha: str, lock: int) -> str:
@@ -26,14 +35,21 @@ async def take_in(git: Git, clone: Path, bundle: bytes, base_sha: str, lock: int
     if known.code == 0:
         await _Look(git, clone, {}).at_commit(state.sha, base_sha)
         return state.sha
+    async with _looked_at(git, clone, state, base_sha, lock) as quarantine:
+        _let_in(quarantine, clone)
+    await git.run("update-ref", kept, state.sha, repository=clone)
+    return state.sha
+
+
+@asynccontextmanager
+async def _looked_at(git: Git, clone: Path, state: StateBundle, base_sha: str, lock: int) -> AsyncGenerator[Path]:
+    """The folder that holds the state's objects, looked at from all sides, until the end of the block."""
     with _quarantine(clone) as quarantine:
         look = _Look(git, clone, _inside(quarantine, clone))
         await look.unpack(state.pack, lock)
         await look.at_commit(state.sha, base_sha)
         await look.at_files(state.sha, base_sha)
-        _let_in(quarantine, clone)
-    await git.run("update-ref", kept, state.sha, repository=clone)
-    return state.sha
+        yield quarantine
 
 
 class _Look:

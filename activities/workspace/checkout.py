@@ -81,7 +81,7 @@ class SandboxCheckout(Checkout):
         if f"sha256:{hashlib.sha256(bundle).hexdigest()}" == self._known_state:
             return self._known_state
         try:
-            await self._clones.import_state(self._order.repository, bundle)
+            await self._clones.check_state(self._order.repository, bundle)
         except BadState as error:
             raise Denied(str(error)) from error
         self._known_state = await self._journal.keep(bundle)

@@ -28,6 +28,19 @@ async def test_a_state_comes_in_and_becomes_a_commit(clones: TrustedClones, repo
     assert shown == f"Pawl|pawl@localhost|1700000000|{repository.base_sha}|Do it\n\nBecause."
 
 
+async def test_a_state_that_is_only_checked_leaves_nothing(
+    clones: TrustedClones, repository: Repository, box: Box
+) -> None:
+    clone = clones.path("one")
+    before = sorted(clone.rglob("*"))
+    state = box.state({"new.txt": "1\n"})
+    await clones.check_state(repository, state)
+    with pytest.raises(BadState):
+        await clones.check_state(repository, state[:-40])
+    assert sorted(clone.rglob("*")) == before
+    assert await clones.import_state(repository, state)
+
+
 async def test_deleted_and_executable_and_linked_files_come_in(
     clones: TrustedClones, repository: Repository, box: Box
 ) -> None:

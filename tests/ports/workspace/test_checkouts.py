@@ -83,6 +83,9 @@ async def test_the_state_is_one_commit_on_the_base(
     await checkout.write("new.txt", b"new\n")
     state = await checkout.keep_state("k")
     assert state is not None
+    assert (
+        await clones.git.text("for-each-ref", "refs/pawl/states", repository=clones.path(order.repository.name)) == ""
+    ), "the journal has every turn's state; the clone takes in what is published"
     sha = await clones.import_state(order.repository, await journal.load(state))
     assert await clones.show(order.repository, sha, "new.txt", 100) == b"new\n"
     assert await clones.diffstat(order.repository, sha) == (1, 1, 0)
