@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from infra.exits import OutOfReach
+from infra.exits import Exit, Misused, OutOfReach
 from infra.files import private_folder
 from infra.spare import VARIABLE
 from workflows.domain.model import Record
@@ -86,6 +86,8 @@ class Program:
     """Whether the process with this id serves. Asked until it says yes; must answer soon."""
     works: Callable[[], Awaitable[bool]] | None = None
     """Whether it still does its work, asked from time to time while it serves. None: it lives, so it works."""
+    is_ours: bool = False
+    """Its exit codes are those of infra.exits."""
     has_spare: bool = False
     """Keep one more of it loaded and waiting (see infra.spare), which serves at once when the first one dies."""
 
@@ -111,17 +113,20 @@ class Supervised:
         return self._process.pid
 
     async def start(self, patience_seconds: float) -> None:
-        """Start it and wait until it serves. Raises OutOfReach, with the end of its log, when it does not."""
+        """Start it and wait until it serves. Raises OutOfReach, or Misused where it says that a setting is at fault,
+        with the end of what it wrote to its log, when it does not."""
         _make_room(self.program.log)
+        begins = self.program.log.stat().st_size if self.program.log.exists() else 0
         process, serves = await self._spawn()
         died = asyncio.create_task(process.wait())
         await asyncio.wait({died, serves}, timeout=patience_seconds, return_when=asyncio.FIRST_COMPLETED)
         died.cancel()
         if not self._ready.is_set() or process.returncode is not None:
             what = "does not answer" if process.returncode is None else f"ended with {_how(process.returncode)}"
+            is_misused = self.program.is_ours and process.returncode == Exit.USAGE
             await self.stop(0)
-            raise OutOfReach(
-                f"{self.program.name} {what} after its start. The end of {self.program.log}:\n{self._tail()}",
+            raise (Misused if is_misused else OutOfReach)(
+                f"{self.program.name} {what} after its start. The end of {self.program.log}:\n{self._tail(begins)}",
                 "Mend what the log says and try again.",
             )
         self._keeper = asyncio.create_task(self._keep(process))
@@ -242,8 +247,9 @@ class Supervised:
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
-    def _tail(self) -> str:
-        lines = self.program.log.read_text(errors="replace").splitlines()
+    def _tail(self, begins: int) -> str:
+        """What stands in the log from this byte on: an older failure is not this one."""
+        lines = self.program.log.read_bytes()[begins:].decode(errors="replace").splitlines()
         return "\n".join(f"  {line[:300]}" for line in lines[-12:])
 
     def _say(self, what: What, pid: int, seconds: float = 0.0, how: str = "") -> None:

@@ -86,7 +86,8 @@ class Stack:
     async def start(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Start what is wanted, each part when the one before it serves. `say` hears about long preparations.
 
-        Raises Refused when this home's stack runs already, OutOfReach with the cause when a part does not come up.
+        Raises Refused when this home's stack runs already; when a part does not come up, Misused where a setting is at
+        fault, else OutOfReach, with the cause.
         """
         self._held.enter_context(home.only_one(self.settings))
         self._held.callback(home.forget, self.settings)
@@ -166,6 +167,7 @@ class Stack:
             log=self.settings.home / "logs" / f"{part}.log",
             is_ready=is_ready,
             works=works,
+            is_ours=part is not Part.SERVER,
             has_spare=part is Part.WORKER and self.settings.spare_worker,
         )
         self._running[part] = Supervised(program, self._heard)

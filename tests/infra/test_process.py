@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra import process
-from infra.exits import OutOfReach
+from infra.exits import Misused, OutOfReach, PawlError
 from infra.process import Program, StackEvent, Supervised, What
 
 SERVES = """
@@ -104,6 +104,25 @@ async def test_a_program_that_never_answers_is_given_up_and_ended(tmp_path: Path
     with pytest.raises(OutOfReach, match="does not answer"):
         await supervised.start(0.5)
     await until_gone(events[0].pid)
+
+
+async def test_only_what_this_start_wrote_is_told(tmp_path: Path) -> None:
+    broken = program(tmp_path, "import sys; print('new trouble'); sys.exit(1)")
+    broken.log.write_text("old trouble\n")
+    with pytest.raises(OutOfReach, match="ended with exit code 1") as told:
+        await Supervised(broken, lambda _: None).start(30)
+    assert "new trouble" in str(told.value)
+    assert "old trouble" not in str(told.value)
+
+
+@pytest.mark.parametrize(("ours", "kind"), [(True, Misused), (False, OutOfReach)])
+async def test_a_part_of_ours_that_finds_a_setting_at_fault_is_no_outage(
+    tmp_path: Path, ours: bool, kind: type[PawlError]
+) -> None:
+    misused = replace(program(tmp_path, "import sys; print('PAWL_X makes no sense'); sys.exit(2)"), is_ours=ours)
+    with pytest.raises(PawlError, match="PAWL_X makes no sense") as told:
+        await Supervised(misused, lambda _: None).start(30)
+    assert type(told.value) is kind
 
 
 async def test_stopping_is_bounded_even_when_the_program_will_not(tmp_path: Path) -> None:
