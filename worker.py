@@ -23,7 +23,7 @@ from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.orphans import sweep_orphans
-from activities.sandbox.probe import probe
+from activities.sandbox.probe import probe, refused
 from activities.sweeping import sweeping
 from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
@@ -32,7 +32,7 @@ from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obeying_the_board
 from infra.client import is_under_way
-from infra.exits import Misused, PawlError
+from infra.exits import Misused, OutOfReach, PawlError
 from infra.journal import JournalStore
 from infra.runner import tuned_worker
 from infra.secrets import gateway_secret
@@ -41,7 +41,7 @@ from infra.spare import wait_until_needed
 from infra.temporal import connect, exit_now
 from workflows import names
 from workflows.ports import Port
-from workflows.ports.sandbox import BadSpec
+from workflows.ports.sandbox import BadSpec, PolicyUnsupported, SandboxError
 from workflows.session import Session
 from workflows.ticket import Ticket
 
@@ -111,14 +111,21 @@ def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
 
 async def check_sandbox(settings: Settings) -> int:
     """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
-    found = await probe(await chosen_sandbox(settings, lambda told: keep_decisions(_journal(settings), told)))
+    try:
+        sandbox = await chosen_sandbox(settings, lambda told: keep_decisions(_journal(settings), told))
+    except SandboxError as error:
+        found = refused(error)
+    else:
+        found = await probe(sandbox)
     print(found.model_dump_json())
     return 0 if found.ok else 1
 
 
-def _refused(error: BadSpec) -> Misused:
-    """A setting of the sandbox; BadSpecs of a ticket's steps end in the ticket."""
-    return Misused(f"The sandbox cannot be used as it is set. {error}", "Correct it and start the worker again.")
+def _unusable(error: SandboxError) -> PawlError:
+    """What keeps the chosen provider from being used at all; errors of a ticket's steps end in the ticket."""
+    if isinstance(error, (BadSpec, PolicyUnsupported)):
+        return Misused(f"The sandbox cannot be used as it is set. {error}", "Correct it and start the worker again.")
+    return OutOfReach(f"The sandbox's provider does not let itself be used now. {error}", "Try again later.")
 
 
 def main() -> int:
@@ -131,8 +138,8 @@ def main() -> int:
         if "--check-sandbox" in sys.argv[1:]:
             return asyncio.run(check_sandbox(settings))
         asyncio.run(run(settings, tracing.plugins))
-    except (PawlError, BadSpec) as error:
-        problem = _refused(error) if isinstance(error, BadSpec) else error
+    except (PawlError, SandboxError) as error:
+        problem = _unusable(error) if isinstance(error, SandboxError) else error
         print(problem, file=sys.stderr)
         return problem.exit
     finally:

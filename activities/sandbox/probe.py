@@ -4,7 +4,7 @@ import secrets
 
 from activities.sandbox.refusals import BROKEN, Refused
 from workflows.domain.model import Record
-from workflows.ports.sandbox import Command, ExitReason, Sandbox, SandboxError, SandboxSpec
+from workflows.ports.sandbox import BadSpec, Command, ExitReason, Sandbox, SandboxError, SandboxSpec
 
 
 class Probe(Record):
@@ -21,11 +21,18 @@ async def probe(sandbox: Sandbox) -> Probe:
     tier = sandbox.capabilities.tier
     try:
         await _run_one(sandbox)
-    except Refused as refused:
-        return Probe(ok=False, tier=tier, message=refused.message, fix=refused.fix)
     except SandboxError as error:
-        return Probe(ok=False, tier=tier, message=str(error), fix="Try again; if it stays, read the message above.")
+        return refused(error, tier)
     return Probe(ok=True, tier=tier, message=f"A sandbox runs here: {tier}.")
+
+
+def refused(error: SandboxError, tier: str = "") -> Probe:
+    """Why there is no sandbox, or none that runs."""
+    if isinstance(error, Refused):
+        return Probe(ok=False, tier=tier, message=error.message, fix=error.fix)
+    if isinstance(error, BadSpec):
+        return Probe(ok=False, tier=tier, message=str(error), fix="Correct the setting that it names.")
+    return Probe(ok=False, tier=tier, message=str(error), fix="Try again; if it stays, read the message above.")
 
 
 async def _run_one(sandbox: Sandbox) -> None:

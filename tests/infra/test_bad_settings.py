@@ -1,13 +1,15 @@
 """Settings that make no sense are named, with what to do, by whichever command reads them first."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from infra import board
 from infra.exits import Exit
-from tests.infra.command_line import ROOT, pawl
+from tests.infra.command_line import ROOT, environment, pawl
 
 
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
@@ -48,6 +50,19 @@ def test_a_namespace_that_is_not_there_is_no_missing_ticket(
     assert answer.code == Exit.USAGE
     assert "nope" in answer.error["message"]
     assert "TEMPORAL_NAMESPACE" in answer.error["next"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("given", [{"PAWL_SANDBOX_IMAGE": "x", "PATH": "/nowhere"}, {}])
+def test_a_worker_whose_sandbox_cannot_be_used_names_the_setting(
+    tmp_path: Path, temporal_address: str, given: dict[str, str]
+) -> None:
+    """With all its settings the provider may still not work on this machine."""
+    seen = environment(tmp_path, TEMPORAL_ADDRESS=temporal_address, PAWL_SANDBOX="podman", **given)
+    argv = [sys.executable, str(ROOT / "worker.py")]
+    ran = subprocess.run(argv, env=seen, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (Exit.USAGE, False), ran.stderr
+    assert "podman" in ran.stderr
 
 
 def test_an_empty_setting_is_none(tmp_path: Path) -> None:
