@@ -118,6 +118,10 @@ def _sandbox(settings: Settings) -> Finding:
     except ValueError:
         what = (ran.stderr.strip() or ran.stdout.strip()).rpartition("\n")[2][:300]
         return Finding(check="sandbox", health=Health.BROKEN, what=what, fix="Mend what it says.")
+    if tried.ok and settings.sandbox == "unsafe-host":
+        what = "There is none: commands of tickets run on the bare host, with the worker's rights."
+        fix = "Leave PAWL_SANDBOX and PAWL_UNSAFE_HOST away, unless you would run all that code yourself."
+        return Finding(check="sandbox", health=Health.NOTE, what=what, fix=fix)
     return Finding(check="sandbox", health=Health.OK if tried.ok else Health.BROKEN, what=tried.message, fix=tried.fix)
 
 

@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     temporal_bin: Path | None = None
     """The `temporal` program that serves this machine's workflows. Default: found on PATH or fetched once."""
     sandbox: str = "bubblewrap"
-    """Where untrusted work runs: bubblewrap, podman, docker, modal, e2b, daytona, runloop, northflank."""
+    """Where untrusted work runs: bubblewrap, podman, docker, modal, e2b, daytona, runloop, northflank; or unsafe-host,
+    on this machine without any (see there)."""
     sandbox_image: str = ""
     """What sandboxes are made of where the repository names nothing, for providers that have images."""
     installation: str = ""
@@ -47,7 +48,8 @@ class Settings(BaseSettings):
     sandbox_path: str = ""
     """Folders put in front of PATH inside the sandbox, separated by colons."""
     unsafe_host: str = ""
-    """The sentence with which an operator runs untrusted work without a sandbox; see docs/operate/sandbox.md."""
+    """The sentence with which an operator runs untrusted work without a sandbox, where `sandbox` is unsafe-host; see
+    docs/operate/sandbox.md."""
     activity_slots: int = Field(default=100, ge=1)
     """How many steps one worker runs at once."""
     cached_workflows: int = Field(default=200, ge=1)

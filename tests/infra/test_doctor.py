@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.sandbox.unsafe_host import CONFIRMATION
 from infra.doctor import Health, home_privacy
 from infra.exits import Exit
 from infra.settings import Settings
@@ -50,3 +51,29 @@ def test_one_broken_setting_does_not_hide_the_others(tmp_path: Path) -> None:
         assert found[check]["health"] == "broken"
         assert name in found[check]["what"] + found[check]["fix"]
     assert {found[check]["health"] for check in ("python", "git", "disk")} == {"ok"}
+
+
+def sandbox_finding(home: Path, **env: str) -> dict[str, str]:
+    [found] = [one for one in pawl(home, "doctor", cwd=None, **env).json["findings"] if one["check"] == "sandbox"]
+    return found
+
+
+def test_a_provider_that_does_not_work_here_is_told_in_its_words(tmp_path: Path) -> None:
+    found = sandbox_finding(tmp_path, PAWL_SANDBOX="podman", PAWL_SANDBOX_IMAGE="x", PATH="/nowhere")
+    assert (found["health"], found["what"]) == ("broken", "The program podman is not on PATH.")
+    assert found["fix"] == "Install podman."
+
+
+def test_a_setting_that_is_missing_is_told_with_the_fix(tmp_path: Path) -> None:
+    found = sandbox_finding(tmp_path, PAWL_SANDBOX="podman")
+    assert found["health"] == "broken"
+    assert "needs PAWL_SANDBOX_IMAGE" in found["what"]
+    assert "Correct the setting" in found["fix"]
+
+
+@pytest.mark.sandbox
+def test_the_bare_host_is_no_sandbox_that_is_well(tmp_path: Path) -> None:
+    found = sandbox_finding(tmp_path, PAWL_SANDBOX="unsafe-host", PAWL_UNSAFE_HOST=CONFIRMATION)
+    assert found["health"] == "note"
+    assert "bare host" in found["what"]
+    assert "PAWL_UNSAFE_HOST" in found["fix"]
