@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from activities.context.texts import unusable
 from infra.pages import BadPage, FrontMatter, Page
+from workflows.domain.globs import require_globs
 from workflows.domain.policy import MOST, PROVIDERS, Models, Policy
 
 NAME = "WORKFLOW.md"
@@ -60,6 +61,7 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
         problems += [_Problem((_OURS, *detail["loc"]), _in_plain_words(detail)) for detail in error.errors()]
         policy = Policy()
     problems += _beyond_bounds(policy)
+    problems += _strange_globs(policy)
     if problems:
         raise BadWorkflowFile(_told(problems, page.head))
     return WorkflowFile(policy, page.text.strip())
@@ -158,6 +160,14 @@ def _beyond_bounds(policy: Policy) -> Iterator[_Problem]:
     for key, most in MOST.items():
         if getattr(policy.sandbox, key) > most:
             yield _Problem((_OURS, "sandbox", key), f"Write {most:,} at most.")
+
+
+def _strange_globs(policy: Policy) -> Iterator[_Problem]:
+    """Looked at here and not in the model: what a ticket under way has stored stays readable."""
+    try:
+        require_globs(policy.sandbox.prepare.lock_files)
+    except ValueError as error:
+        yield _Problem((_OURS, "sandbox", "prepare", "lock_files"), f"{error}.")
 
 
 def _in_plain_words(detail: ErrorDetails) -> str:

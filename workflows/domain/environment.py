@@ -1,6 +1,5 @@
 """How a repository's commands find what they need: what is installed before, what is put in front of each."""
 
-import fnmatch
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -8,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, field_validator
 
+from workflows.domain.dependencies import deciding
 from workflows.domain.egress import parse
 from workflows.domain.model import Record
 
@@ -31,23 +31,6 @@ PACKAGE_INDEXES = (
     "repo.packagist.org",
 )
 NIX_CACHES = ("cache.nixos.org", "github.com", "api.github.com", "codeload.github.com", "*.githubusercontent.com")
-_LOCK_FILES = (
-    "*requirements*.txt",
-    "*.lock",
-    "*.lockb",
-    "*lock.json",
-    "*-lock.yaml",
-    "go.mod",
-    "go.sum",
-    "package.json",
-    "pyproject.toml",
-    "setup.py",
-    "setup.cfg",
-    FLAKE,
-    "devcontainer.json",
-    ".devcontainer.json",
-)
-"""Names of files that say what is to be installed, in any folder."""
 _MAKE_STORE = """mkdir -p /work/nix && echo '{"version": 2, "flakes": []}' > /work/nix/registry.json"""
 """The folder is shown at /nix in every sandbox that has it."""
 _NIX = {
@@ -163,16 +146,5 @@ def environment(
     )
     if not (made.install or made.prepare):
         return made
-    lines = [made.model_dump_json(exclude={"notes", "seconds"}), *_locks(blobs, prepare.lock_files)]
+    lines = [made.model_dump_json(exclude={"notes", "seconds"}), *deciding(blobs, made.prepare, prepare.lock_files)]
     return made.model_copy(update={"digest": hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:32]})
-
-
-def _locks(blobs: Mapping[str, str], more: tuple[str, ...]) -> list[str]:
-    """The files that say what is to be installed, by path and content."""
-    return sorted(f"{path} {blob}" for path, blob in blobs.items() if _is_lock(path, more))
-
-
-def _is_lock(path: str, more: tuple[str, ...]) -> bool:
-    name = path.rpartition("/")[2]
-    named = any(fnmatch.fnmatchcase(name, pattern) for pattern in _LOCK_FILES)
-    return named or any(fnmatch.fnmatchcase(path, pattern) for pattern in more)

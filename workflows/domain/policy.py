@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
 from workflows.domain.environment import EnvironmentKind, Prepare, readable
+from workflows.domain.globs import require_globs
 from workflows.domain.model import Record
 
 
@@ -75,7 +76,7 @@ class ProtectedPaths(Record):
     @field_validator("paths", "allow")
     @classmethod
     def _hold_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
-        return _globs(globs)
+        return require_globs(globs)
 
 
 class SecretScan(Record):
@@ -89,15 +90,7 @@ class SecretScan(Record):
     @field_validator("allow")
     @classmethod
     def _hold_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
-        return _globs(globs)
-
-
-def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
-    """Raises ValueError, in words, for what can match no path of a repository."""
-    for glob in globs:
-        if not glob.strip() or glob.startswith(("/", "!")) or "\\" in glob or ".." in glob.split("/"):
-            raise ValueError(f"{glob!r} names no path: write it from the repository's root, such as 'deploy/**'")
-    return globs
+        return require_globs(globs)
 
 
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*"

@@ -4,8 +4,8 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 
+from workflows.domain.globs import matches
 from workflows.domain.policy import ProtectedPaths
 
 CI = (
@@ -91,7 +91,7 @@ def is_part_of(path: str, whole: str) -> bool:
 
 def exempt(path: str, globs: tuple[str, ...]) -> bool:
     """Whether the policy makes an exception for exactly this spelling."""
-    return any(_pattern(glob).fullmatch(path) for glob in globs)
+    return any(matches(glob, path) for glob in globs)
 
 
 def covers(glob: str, path: str) -> bool:
@@ -101,7 +101,7 @@ def covers(glob: str, path: str) -> bool:
     either case and in every spelling that a Mac or Windows takes for the same file.
     """
     glob, path = _one_spelling(glob), _one_spelling(path)
-    if _pattern(glob).fullmatch(path):
+    if matches(glob, path):
         return True
     literal = glob.partition("*")[0]
     return literal.startswith(f"{path}/")
@@ -111,11 +111,3 @@ def _one_spelling(path: str) -> str:
     """The name as the most forgiving file system reads it."""
     whole = unicodedata.normalize("NFC", _IGNORED_BY_MACS.sub("", path)).casefold()
     return "/".join(part if set(part) <= {"."} else part.rstrip(". ") for part in whole.split("/"))
-
-
-@lru_cache(maxsize=1024)
-def _pattern(glob: str) -> re.Pattern[str]:
-    anywhere = "" if "/" in glob else "(?:.*/)?"
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile(anywhere + "".join(meanings.get(part) or re.escape(part) for part in parts), re.DOTALL)

@@ -81,6 +81,10 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
         ("pawl:\n  checks:\n    a: b", ["line 3, key pawl.checks: Write a list"]),
         ("pawl:\n  checks:\n    - run: ' '", ["line 4, key pawl.checks[0].run: It is empty. Write a command."]),
         ("pawl:\n  checks:\n    - name: a", ["line 4, key pawl.checks[0].run: It is missing. Write it."]),
+        (
+            "pawl:\n  sandbox:\n    prepare:\n      lock_files: [/deps.lst]",
+            ["line 5, key pawl.sandbox.prepare.lock_files: '/deps.lst' names no path: write it from"],
+        ),
         ("pawl:\n  checks: [a, a]", ["line 3, key pawl.checks[1].name: Another check is named a."]),
         (
             "pawl:\n  checks:\n    - name: a\n      run: b\n      timeout: 5",

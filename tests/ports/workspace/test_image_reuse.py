@@ -15,7 +15,7 @@ from workflows.ports.journal import Journal
 
 pytestmark = pytest.mark.sandbox
 
-PREPARE = Prepare(run=("sh tools/*/install",))
+PREPARE = Prepare(run=("find tools -type f -exec sh {} +",))
 
 
 def told(words: str) -> dict[str, str]:
