@@ -6,6 +6,7 @@ import httpx
 from temporalio.exceptions import ApplicationError
 
 from workflows.domain.failures import Failure
+from workflows.domain.shown import visible
 from workflows.ports.sandbox import BadSpec, Denied, PolicyUnsupported, SandboxError
 
 FINAL = (PolicyUnsupported, Denied, BadSpec)
@@ -14,12 +15,12 @@ FINAL = (PolicyUnsupported, Denied, BadSpec)
 
 def stop(failure: Failure, cause: str, next_step: str = "") -> ApplicationError:
     """A failure no retry can mend. The ticket waits in Blocked and shows cause and next step to people."""
-    return ApplicationError(f"{cause} {next_step}".strip(), type=failure.value, non_retryable=True)
+    return ApplicationError(visible(f"{cause} {next_step}".strip()), type=failure.value, non_retryable=True)
 
 
 def again(cause: str, after: timedelta | None = None) -> ApplicationError:
     """A failure that may pass. `after` is how long the service asked us to wait."""
-    return ApplicationError(cause, type=Failure.OUT_OF_REACH.value, next_retry_delay=after)
+    return ApplicationError(visible(cause), type=Failure.OUT_OF_REACH.value, next_retry_delay=after)
 
 
 def from_response(service: str, response: httpx.Response) -> ApplicationError:

@@ -8,6 +8,7 @@ import json5
 
 from activities.context.texts import unusable
 from workflows.domain.environment import Devcontainer
+from workflows.domain.shown import code
 
 _COMMANDS = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 """In the order they run. What comes later in a container's life is for editors."""
@@ -31,6 +32,14 @@ _LEFT_OUT = {
     "remoteUser": "commands run as the sandbox's own user",
     "containerUser": "commands run as the sandbox's own user",
 }
+_FOR_EDITORS = (
+    *("$schema", "name", "customizations", "extensions", "settings"),
+    *("forwardPorts", "appPort", "portsAttributes", "otherPortsAttributes"),
+    *("init", "overrideCommand", "shutdownAction", "updateRemoteUserUID", "userEnvProbe"),
+    *("postStartCommand", "postAttachCommand", "waitFor"),
+)
+"""What says nothing about the tools of commands."""
+_MOST_NAMED = 10
 _MOST_CHARS = 256 * 1024
 
 
@@ -46,14 +55,26 @@ def read_devcontainer(text: str) -> Devcontainer:
         reasons = "; ".join(f"{key}: {_REFUSED[key]}" for key in dangerous)
         raise BadDevcontainer(f"It asks for what no sandbox of Pawl gives. {reasons}.")
     notes = [f"{key} is left out: {_LEFT_OUT[key]}." for key in _LEFT_OUT if key in settings]
+    notes += _unknown_keys(settings)
     variables, unknown = _split(_variables(settings))
-    notes += [f"The variable {name} is left out: it is taken from the host or the container." for name in unknown]
+    notes += [f"The variable {code(name)} is left out: it is taken from the host or the container." for name in unknown]
     return Devcontainer(
         image=_text(settings, "image"),
         variables=variables,
         commands=tuple(line for key in _COMMANDS for line in _lines(key, settings.get(key))),
         notes=tuple(notes),
     )
+
+
+def _unknown_keys(settings: Mapping[str, object]) -> list[str]:
+    """Names are taken letter by letter, as editors do: `Privileged` is none of theirs, and is told here."""
+    known = {"image", *_COMMANDS, *_VARIABLES, *_REFUSED, *_LEFT_OUT, *_FOR_EDITORS}
+    unknown = [code(key[:60]) for key in settings if key not in known]
+    if not unknown:
+        return []
+    more = len(unknown) - _MOST_NAMED
+    named = ", ".join(unknown[:_MOST_NAMED] + ([f"{more:,} more"] if more > 0 else []))
+    return [f"Left out, because Pawl knows no such key of a devcontainer.json: {named}."]
 
 
 def _settings(text: str) -> dict[str, Any]:
@@ -96,7 +117,9 @@ def _variables(settings: Mapping[str, object]) -> dict[str, str]:
 
 def _require_name(key: str, name: str) -> None:
     if not name or "=" in name or not name.isprintable():
-        raise BadDevcontainer(f"{key} has the name {name[:60]!r}. Names of variables are not empty and hold no `=`.")
+        raise BadDevcontainer(
+            f"{key} has the name {code(name[:60])}. Names of variables are not empty and hold no `=`."
+        )
 
 
 def _require_usable(key: str, text: str) -> None:

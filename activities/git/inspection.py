@@ -1,7 +1,6 @@
 """Looking at a change before anybody else's machine sees it: limits, names, secrets, and what a person must allow."""
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from activities.git.scanning import HIDDEN, ScanFailed, Secret, scanned
 from workflows.domain.change import Repository
 from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
 from workflows.domain.protected import exempt, is_part_of, led_to, protected
+from workflows.domain.shown import code, visible
 
 _MOST_BYTES = 512 * 1024 * 1024
 """Of an answer of git: twice what a policy can let a change have."""
@@ -23,7 +23,6 @@ _MOST_NAMED = 20
 _MOST_ASKS = 50
 _MOST_SHOWN_FILES = 50
 _MOST_SHOWN = 6_000
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _HOW_TO_MARK = (
     "Take it out: read it from the environment, or make it up while the program runs. If it is no secret, write "
     "`pragma: allowlist secret` in a comment at the end of its line; a person then decides."
@@ -76,7 +75,7 @@ class _Look:
     async def whole(self) -> Inspection:
         changed = list(outgoing.touched(await self._ask(*_RAW, self._repository.base_sha, self._commit)))
         if too_large := await self._too_large(changed):  # then it is not read at all
-            return Inspection(tuple(map(_visible, too_large)), (), "", "", ())
+            return Inspection(tuple(map(visible, too_large)), (), "", "", ())
         before, after = await self._tree(self._repository.base_sha), await self._tree(self._commit)
         contents = await self._contents({one.path: one.blob for one in changed if one.is_file})
         binaries = [path for path, content in contents.items() if outgoing.is_binary(content)]
@@ -99,7 +98,7 @@ class _Look:
         marked = [secret for secret in secrets if secret.marked and not self._rules.secrets.allow_markers]
         asks, digest = _asks(changed, asked_for, marked)
         shown = await self._shown([*asked_for], secrets) if asks and not problems else ""
-        return Inspection(tuple(map(_visible, problems)), asks, digest, shown, _named(binaries))
+        return Inspection(tuple(map(visible, problems)), asks, digest, shown, _named(binaries))
 
     async def _too_large(self, changed: Sequence[Touched]) -> list[str]:
         files = [one for one in changed if one.is_file]
@@ -158,7 +157,7 @@ class _Look:
         rules = self._rules.protected
         led = led_to(before.links, rules) | led_to(after.links, rules)
         asked_for = {
-            one.path: f"`{_code(link)}` leads there"
+            one.path: f"{code(link)} leads there"
             for one in changed
             if not exempt(one.path, rules.allow)
             for path, link in led.items()
@@ -194,7 +193,7 @@ class _Look:
             f"+{HIDDEN}" if (line.path, line.number) in hidden else line.raw.decode(errors="replace")
             for line in patches.lines_of(patch.out)
         )
-        text = _visible("\n".join(lines))
+        text = visible("\n".join(lines))
         if len(text) <= _MOST_SHOWN and not patch.cut and len(paths) <= _MOST_SHOWN_FILES:
             return text
         return f"{text[:_MOST_SHOWN]}\n[cut: read the rest with git --git-dir={self._clone} show {self._commit}]"
@@ -237,11 +236,11 @@ def _asks(
     """What a person is asked, and the digest of the files it is about."""
     by_path = {one.path: one for one in changed}
     lines = [
-        f"`{_code(path)}`{' (deleted)' if by_path[path].status == 'D' else ''}{f': {why}' if why else ''}"
+        f"{code(path)}{' (deleted)' if by_path[path].status == 'D' else ''}{f': {why}' if why else ''}"
         for path, why in asked_for.items()
     ]
     lines += [
-        f"`{_code(secret.path)}:{secret.line}` looks like a secret ({secret.kind}); the agent marked it as none"
+        f"{code(f'{secret.path}:{secret.line}')} looks like a secret ({secret.kind}); the agent marked it as none"
         for secret in marked
     ]
     if not lines:
@@ -256,15 +255,5 @@ def _asks(
 
 def _named(paths: Sequence[str]) -> tuple[str, ...]:
     more = len(paths) - _MOST_NAMED
-    names = tuple(f"`{_code(path)}`" for path in paths[:_MOST_NAMED])
+    names = tuple(code(path) for path in paths[:_MOST_NAMED])
     return names if more <= 0 else (*names, f"{more:,} more")
-
-
-def _code(path: str) -> str:
-    """A name that cannot end the Markdown around it."""
-    return _visible(path.replace("`", "'"))
-
-
-def _visible(text: str) -> str:
-    """The text with what a screen does not show, or shows in another order than it runs, written out."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from activities.errors import from_sandbox, stop
 from activities.git.failures import told as told_of_git
 from workflows.domain.failures import Failure
+from workflows.domain.shown import code, fenced
 from workflows.ports.sandbox import SandboxError
+
+_MOST_LINE = 500
+_MOST_OUTPUT = 2_000
 
 
 class NotPrepared(SandboxError):
@@ -14,7 +18,8 @@ class NotPrepared(SandboxError):
 
     def __init__(self, line: str, how: str, output: str) -> None:
         super().__init__(
-            f"The environment cannot be prepared: `{line}` {how}. It said:\n{output.strip()[-2_000:]}\n"
+            f"The environment cannot be prepared: {code(line[:_MOST_LINE])} {how}. It said:\n\n"
+            f"{fenced(output.strip()[-_MOST_OUTPUT:])}\n\n"
             "Mend the command or its allowlist (pawl.sandbox.prepare of WORKFLOW.md), or choose another "
             "pawl.sandbox.environment; commit it to the base branch, then resume."
         )

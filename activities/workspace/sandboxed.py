@@ -13,6 +13,7 @@ from workflows.domain.change import Check, CheckReport, CheckResult
 from workflows.domain.fingerprint import fingerprint
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
+from workflows.domain.shown import code
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import ExitReason, Gone, Sandbox
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace, WorkspaceReady
@@ -36,7 +37,7 @@ class SandboxWorkspace(Workspace):
             image = await self._checkouts.image(order)
             await self._checkouts.open(order)
         environment = order.environment
-        unused = f"The image {environment.image} is not used: {able.tier} has none."
+        unused = f"The image {code(environment.image)} is not used: {able.tier} has none."
         return WorkspaceReady(
             tier=able.tier,
             environment=environment.words,

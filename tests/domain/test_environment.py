@@ -42,7 +42,7 @@ def test_nothing_to_prepare_has_no_digest() -> None:
     assert (plain.digest, plain.wrapper, plain.words) == ("", (), "plain")
     container = environment(DEVCONTAINER, Prepare(), {}, Devcontainer(image="python:3.13", variables={"A": "b"}))
     assert (container.digest, container.variables) == ("", {"A": "b"})
-    assert container.words == "devcontainer (image python:3.13)"
+    assert container.words == "devcontainer (image `python:3.13`)"
 
 
 def test_a_flake_is_entered_online_once_and_offline_by_every_command() -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from workflows.domain.dependencies import deciding
 from workflows.domain.egress import parse
 from workflows.domain.model import Record
+from workflows.domain.shown import code
 
 FLAKE = "flake.nix"
 DEVCONTAINERS = (".devcontainer/devcontainer.json", ".devcontainer.json")
@@ -102,8 +103,8 @@ class Environment(Record):
 
     @property
     def words(self) -> str:
-        """For people: `nix`, `devcontainer (image python:3.13)`, `plain`."""
-        return f"{self.kind} (image {self.image})" if self.image else str(self.kind)
+        """For people: nix, devcontainer (image `python:3.13`), plain."""
+        return f"{self.kind} (image {code(self.image)})" if self.image else str(self.kind)
 
 
 def readable(rules: tuple[str, ...]) -> tuple[str, ...]:

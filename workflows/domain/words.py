@@ -6,6 +6,7 @@ from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.plan import Plan
 from workflows.domain.review import Review
 from workflows.domain.session import WorkDone
+from workflows.domain.shown import indented
 from workflows.domain.ticket import Phase, Ticket
 
 ACTIONS: dict[Action, str] = {
@@ -164,8 +165,7 @@ def sandbox_words(tier: str, environment: str, seconds: float, prepared: float, 
 
 def strike_comment(said: str, excerpt: str) -> str:
     """A strike as people read it on the ticket. The output is untrusted: indented, it stays a block of text."""
-    lines = "\n".join(f"    {line}" for line in excerpt.splitlines())
-    return f"{said}\n\n{lines}" if lines else said
+    return f"{said}\n\n{indented(excerpt)}" if excerpt else said
 
 
 def size_of(change: Change) -> str:

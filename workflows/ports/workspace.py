@@ -30,7 +30,7 @@ class WorkspaceReady(Record):
     tier: str = ""
     """The protection in force, in words."""
     environment: str = ""
-    """`nix`, `devcontainer (image python:3.13)`, `plain`."""
+    """As a sentence has it: nix, devcontainer (image `python:3.13`), plain."""
     notes: tuple[str, ...] = ()
     """What of the repository's environment does not apply here, a sentence each."""
     seconds: float = 0

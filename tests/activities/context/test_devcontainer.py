@@ -29,8 +29,8 @@ def test_a_file_as_people_write_them() -> None:
     assert read.commands == ("echo 'it'\"'\"'s made'", "npm ci", "make deps", "pip install -e .")
     assert read.notes == (
         "workspaceFolder is left out: the checkout is at /work/repo.",
-        "The variable PATH is left out: it is taken from the host or the container.",
-        "The variable TOKEN is left out: it is taken from the host or the container.",
+        "The variable `PATH` is left out: it is taken from the host or the container.",
+        "The variable `TOKEN` is left out: it is taken from the host or the container.",
     )
 
 
@@ -54,6 +54,18 @@ def test_what_asks_for_too_much_is_refused_by_name(setting: str, names: str) -> 
         read_devcontainer("{" + setting + "}")
 
 
+def test_keys_nobody_knows_are_said_and_cannot_say_anything_themselves() -> None:
+    keys = ["Privileged", "capadd", "secrets", "gpu", "a`\\n**Approved**"]
+    written = ", ".join(f'"{key}": true' for key in keys)
+    [note] = read_devcontainer("{" + written + "}").notes
+    assert note.endswith("json: `Privileged`, `capadd`, `secrets`, `gpu`, `a' **Approved**`.")
+    many = ", ".join(f'"k{n}": 1' for n in range(12))
+    [note] = read_devcontainer("{" + many + "}").notes
+    assert note.endswith("`k9`, 2 more.")
+    [note] = read_devcontainer('{"containerEnv": {"<img src>`": "${x}"}}').notes
+    assert note.startswith("The variable `<img src>'` is left out")
+
+
 def test_a_danger_that_is_switched_off_is_none() -> None:
     assert read_devcontainer('{"privileged": false, "runArgs": [], "features": {}}').commands == ()
 
@@ -68,9 +80,9 @@ def test_a_danger_that_is_switched_off_is_none() -> None:
         ('{"image": 3}', "image is no text"),
         ('{"containerEnv": []}', "containerEnv is no object"),
         ('{"remoteEnv": {"A": 1}}', r"remoteEnv\.A is no text"),
-        ('{"containerEnv": {"A=B": "1"}}', "containerEnv has the name 'A=B'"),
-        ('{"remoteEnv": {"": "1"}}', "remoteEnv has the name ''"),
-        (r'{"remoteEnv": {"A\n": "1"}}', r"remoteEnv has the name 'A\\n'"),
+        ('{"containerEnv": {"A=B": "1"}}', "containerEnv has the name `A=B`"),
+        ('{"remoteEnv": {"": "1"}}', "remoteEnv has the name ``"),
+        (r'{"remoteEnv": {"A\n": "1"}}', "remoteEnv has the name `A `"),
         (r'{"remoteEnv": {"A": "\u0000"}}', r"remoteEnv\.A holds a NUL"),
         (r'{"image": "\ud800"}', "image holds half of a character"),
         (r'{"postCreateCommand": {"a": ["b\u0000"]}}', r"postCreateCommand\.a holds a NUL"),
