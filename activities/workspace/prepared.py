@@ -20,13 +20,19 @@ from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.errors import NotPrepared
 from activities.workspace.giving_up import is_given_up, removed_when_refused
 from activities.workspace.image_uses import ImageUses
-from activities.workspace.text import readable
+from activities.workspace.text import how_it_ended, readable
 from workflows.domain.model import Record
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Entry, EntryKind, Journal
-from workflows.ports.sandbox import Command, Gone, JobView, PolicyUnsupported, Sandbox
+from workflows.ports.sandbox import Command, ExitReason, Gone, JobView, PolicyUnsupported, Sandbox
 
 _ATTEMPTS = 3
+_KEYS = {
+    ExitReason.TIMEOUT: "pawl.sandbox.prepare.seconds",
+    ExitReason.OOM: "pawl.sandbox.memory_mb",
+    ExitReason.DISK: "pawl.sandbox.disk_mb",
+}
+"""What to raise in WORKFLOW.md when a line needs more."""
 
 Opened = Callable[[WorkspaceOrder], Awaitable[SandboxCheckout]]
 """Opens a checkout from nothing."""
@@ -154,9 +160,14 @@ async def prepare(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:
         command = Command(argv=argv, env=environment.variables, timeout_seconds=environment.seconds)
         view = await checkout.job(f"prepare-{number}", command)
         if not succeeded(view):
-            how = f"{view.reason} {view.code}" if view.code is not None else f"{view.reason}"
-            raise NotPrepared(line, how, readable(view.out, view.truncated))
+            raise NotPrepared(line, _how(view, order), readable(view.out, view.truncated))
     await _settle(checkout, order)
+
+
+def _how(view: JobView, order: WorkspaceOrder) -> str:
+    assert view.reason is not None, "the job has ended"  # noqa: S101
+    how = how_it_ended(view.reason, view.code, order.environment.seconds, order.sandbox)
+    return f"{how} ({_KEYS[view.reason]})" if view.reason in _KEYS else how
 
 
 async def _settle(checkout: SandboxCheckout, order: WorkspaceOrder) -> None:

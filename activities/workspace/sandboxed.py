@@ -9,13 +9,14 @@ from temporalio import activity
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.errors import told
 from activities.workspace.giving_up import is_given_up
+from activities.workspace.text import how_it_ended
 from workflows.domain.change import Check, CheckReport, CheckResult
 from workflows.domain.fingerprint import fingerprint
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.domain.shown import code
 from workflows.ports.journal import Journal
-from workflows.ports.sandbox import ExitReason, Gone, Sandbox
+from workflows.ports.sandbox import Gone, Sandbox
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace, WorkspaceReady
 
 _EXCERPT = 1_000
@@ -94,20 +95,5 @@ class SandboxWorkspace(Workspace):
 
 
 def _result(check: Check, ran: Ran, limits: SandboxLimits) -> CheckResult:
-    return CheckResult(name=check.name, ok=ran.ok, reason=_reason(check, ran, limits), output=ran.output)
-
-
-def _reason(check: Check, ran: Ran, limits: SandboxLimits) -> str:
-    match ran.reason:
-        case ExitReason.EXITED:
-            return f"exited {ran.code}"
-        case ExitReason.SIGNALLED:
-            return f"ended by signal {ran.code}"
-        case ExitReason.TIMEOUT:
-            return f"timed out after {check.timeout_seconds} s"
-        case ExitReason.OOM:
-            return f"needed more than {limits.memory_mb} MB of memory"
-        case ExitReason.DISK:
-            return f"needed more than {limits.disk_mb} MB of disk"
-        case ExitReason.KILLED | ExitReason.GONE:
-            return "was killed"
+    reason = how_it_ended(ran.reason, ran.code, check.timeout_seconds, limits)
+    return CheckResult(name=check.name, ok=ran.ok, reason=reason, output=ran.output)

@@ -1,5 +1,8 @@
 """Output for people and models: readable whatever the bytes were, and short."""
 
+from workflows.domain.policy import SandboxLimits
+from workflows.ports.sandbox import ExitReason
+
 _MOST = 10_000
 
 
@@ -15,3 +18,20 @@ def readable(output: bytes, lost_more: bool = False) -> str:
         return text + end
     half = (room - 50) // 2
     return f"{text[:half]}\n[{len(text) - 2 * half:,} characters cut]\n{text[-half:]}{end}"
+
+
+def how_it_ended(reason: ExitReason, code: int | None, seconds: int, limits: SandboxLimits) -> str:
+    """How a command ended, to follow its name; `seconds` and `limits` are what it was given."""
+    match reason:
+        case ExitReason.EXITED:
+            return f"exited {code}"
+        case ExitReason.SIGNALLED:
+            return f"ended by signal {code}"
+        case ExitReason.TIMEOUT:
+            return f"timed out after {seconds} s"
+        case ExitReason.OOM:
+            return f"needed more than {limits.memory_mb} MB of memory"
+        case ExitReason.DISK:
+            return f"needed more than {limits.disk_mb} MB of disk"
+        case ExitReason.KILLED | ExitReason.GONE:
+            return "was killed"
