@@ -175,7 +175,7 @@ def _in_plain_words(detail: ErrorDetails) -> str:
         return _PLAIN_WORDS[detail["type"]]
     given = str(detail["input"])
     if "ctx" in detail and detail["type"] == "value_error":  # our own words, which name what was given
-        return f"{detail['ctx']['error']}."
+        return f"{str(detail['ctx']['error']).removesuffix('.')}."
     return f"{detail['msg']}, not {given[:40]!r}."
 
 

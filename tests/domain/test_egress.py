@@ -122,7 +122,7 @@ def test_a_private_address_is_dialled_where_a_rule_spells_it_out(address: str, p
         ("*", "names no host"),
         ("*.org", "everything below 'org'"),
         ("a.*.org", "names no host"),
-        ("https://pypi.org", "names no port"),
+        ("https://pypi.org", "is a URL: write its host alone"),
         ("pypi.org/simple", "no block of addresses"),
         ("pypi.org:0", "names no port"),
         ("pypi.org:65536", "names no port"),

@@ -63,6 +63,8 @@ class Rule(NamedTuple):
 def parse(text: str) -> Rule:
     """`pypi.org`, `*.example.org:8443`, `10.0.0.5:5432`, `[fd00::7]:443` or `192.168.0.0/24`. Raises ValueError with
     words for people."""
+    if "://" in text:
+        raise ValueError(f"{text!r} is a URL: write its host alone, and ':port' behind it unless that is 80 or 443.")
     host, port = _split(text.strip())
     ports = STANDARD_PORTS if port is None else (port,)
     block = _block(host)

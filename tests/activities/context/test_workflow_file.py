@@ -125,6 +125,10 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
                 "line 8, key pawl.sandbox.prepare.run[1]: It holds a NUL character.",
             ],
         ),
+        (
+            "pawl:\n  sandbox:\n    network: ['https://pypi.org']",
+            ["line 4, key pawl.sandbox.network: 'https://pypi.org' is a URL: write its host alone"],
+        ),
         (f"pawl:\n  checks: [{'a' * 100_001}]", ["line 3, key pawl.checks[0].run: It is longer than 100,000 bytes."]),
         ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
         ("- a", ["line 2: The front matter must be `key: value` lines."]),
@@ -140,6 +144,7 @@ def test_every_mistake_is_named_with_line_and_key(head: str, complaints: list[st
     assert len(lines) == len(complaints), lines
     for line, complaint in zip(lines, complaints, strict=True):
         assert line.startswith(f"WORKFLOW.md {complaint}"), line
+        assert not line.endswith(".."), line
 
 
 def test_a_head_that_is_never_closed() -> None:
