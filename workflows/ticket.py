@@ -16,7 +16,7 @@ from workflows.domain.review import Review
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.words import counted, merge_gate_text, pull_request_body, sandbox_words, summary
+from workflows.domain.words import counted, merge_gate_text, preparing_words, pull_request_body, sandbox_words, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
     ClosePullRequest,
@@ -129,6 +129,8 @@ class Ticket(TicketWork):
         self._take_budget(policy)
         await self._taken(Model.open_account, self._account_order(policy), Model.step("Check models and budget"))
         self._account_is_open = True
+        if words := preparing_words(context.environment):
+            self.tell(words)
         ready = PrepareWorkspace(workspace=self._files())
         step = Workspace.step("Prepare the sandbox")
         if there := await self._taken(

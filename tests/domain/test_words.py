@@ -4,6 +4,7 @@ import pytest
 
 from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import Action
+from workflows.domain.environment import EnvironmentKind, Prepare, environment
 from workflows.domain.order import TicketStatus
 from workflows.domain.review import Review
 from workflows.domain.ticket import Phase
@@ -13,6 +14,7 @@ from workflows.domain.words import (
     details,
     gate_hint,
     merge_gate_text,
+    preparing_words,
     push_gate_text,
     sandbox_words,
     size_of,
@@ -125,3 +127,9 @@ def test_binary_files_are_said_wherever_the_size_is() -> None:
 )
 def test_where_commands_run_is_one_sentence(prepared: float, notes: tuple[str, ...], said: str) -> None:
     assert sandbox_words("bubblewrap", "plain", 1.5, prepared, notes) == said
+
+
+def test_what_may_take_long_is_said_before() -> None:
+    assert preparing_words(environment(EnvironmentKind.PLAIN, Prepare(), {})) == ""
+    said = preparing_words(environment(EnvironmentKind.PLAIN, Prepare(run=("make deps",), seconds=3_600), {}))
+    assert said.startswith("Preparing the environment with 1 command, 3,600 s at most for each, unless an image")

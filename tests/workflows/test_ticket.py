@@ -9,6 +9,7 @@ from activities.errors import stop
 from tests.workflows.conftest import StartTicket, approved
 from tests.workflows.world import CLEAN, GREEN, PLAN, World, done, policy, red, role_and_part, submits, works
 from workflows.domain.decision import Action
+from workflows.domain.environment import Environment
 from workflows.domain.failures import Failure
 from workflows.domain.plan import PlanDraft
 from workflows.domain.review import Finding, Review, Severity
@@ -55,6 +56,16 @@ async def test_a_flake_is_shown_in_the_pull_request_and_is_no_part_of_the_change
     await run.until(Phase.MERGE_GATE)
     assert world.of(OpenPullRequest)[0].body.endswith("run in it.\n\n```nix\n{ the = flake; }\n```")
     assert [publish.state for publish in world.of(PublishChange)] == ["s1"]
+    await run.act(Action.REJECT)
+    await run.outcome()
+
+
+async def test_what_may_take_long_is_told_before_it_begins(start: StartTicket) -> None:
+    run = await start(World(environment=Environment(prepare=("make deps",), digest="d")))
+    story = (await run.until(Phase.PLAN_GATE)).story
+    preparing, ready = (line for line in story if "Preparing the env" in line or "sandbox is ready" in line)
+    assert "Preparing the environment with 1 command" in preparing
+    assert "The sandbox is ready" in ready
     await run.act(Action.REJECT)
     await run.outcome()
 

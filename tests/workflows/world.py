@@ -15,6 +15,7 @@ from temporalio import activity
 from activities.errors import stop
 from workflows.domain.budget import Bill, Budget, Spend
 from workflows.domain.change import Change, Check, CheckReport, PullRequest, Repository
+from workflows.domain.environment import Environment
 from workflows.domain.failures import Failure
 from workflows.domain.plan import PlanDraft
 from workflows.domain.policy import Policy
@@ -122,6 +123,7 @@ class World:
     """How the next changes fare at the forge; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
+    environment: Environment = field(default_factory=Environment)
     proposed_flake: str = ""
     failures: dict[str, list[Exception]] = field(default_factory=dict)
     """Activity name -> what its next calls raise."""
@@ -222,6 +224,7 @@ class _Context(_Adapter, Context):
         await self.world.heard(request)
         return GatheredContext(
             policy=self.world.policy,
+            environment=self.world.environment,
             proposed_flake=self.world.proposed_flake,
             ticket_text="sha256:ticket",
             guide="sha256:guide",

@@ -2,6 +2,7 @@
 
 from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import GATES, Action, short
+from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.plan import Plan
 from workflows.domain.review import Review
@@ -153,6 +154,17 @@ def _flake_section(flake: str) -> str:
         "add what else the checks need, run `nix flake lock`, commit `flake.lock` too, and set `environment: nix` "
         "under `pawl: sandbox:`. From then on agents and checks run in it.\n\n"
         f"```nix\n{flake}```"
+    )
+
+
+def preparing_words(environment: Environment) -> str:
+    """What may take long before the sandbox is ready; empty when nothing is to be installed."""
+    if not environment.digest:
+        return ""
+    lines = counted(len(environment.install) + len(environment.prepare), "command")
+    return (
+        f"Preparing the environment with {lines}, {environment.seconds:,} s at most for each, unless an image is there "
+        "from before."
     )
 
 
