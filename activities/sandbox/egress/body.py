@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
-from activities.sandbox.egress.head import CHUNKED, Head
+from activities.sandbox.egress.head import CHUNKED
 
 _PIECE = 64 * 1024
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
@@ -15,18 +15,21 @@ class Broken(Exception):
     """The body is not what the head announced."""
 
 
-async def said(head: Head, reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
-    """What the client says to the server, until it hangs up. Raises Broken, OSError."""
+async def everything(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    """What is said until the end. Raises OSError."""
+    while data := await reader.read(_PIECE):
+        yield data
+
+
+async def announced(body: int, reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    """What the client says to the server as the body of `body` bytes, or CHUNKED. Ends when it hangs up. Raises Broken,
+    OSError."""
     try:
-        if head.body is None:
-            while data := await reader.read(_PIECE):
-                yield data
-            return
-        async for data in _chunks(reader) if head.body == CHUNKED else _exactly(reader, head.body):
+        async for data in _chunks(reader) if body == CHUNKED else _exactly(reader, body):
             yield data
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Broken from error
-    while await reader.read(_PIECE):  # another request, or nonsense: the server hears none of it
+    async for _ in everything(reader):  # another request, or nonsense: the server hears none of it
         continue
 
 

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from activities.sandbox.egress.body import Broken, said
+from activities.sandbox.egress.body import Broken, announced, everything
 from activities.sandbox.egress.head import BadHead, Head, read_head
+from activities.sandbox.egress.hello import NO_SUCH_NAME, BadHello, opening
 from activities.sandbox.egress.log import Full, Log, Traffic
 from activities.sandbox.egress.route import ends_here
 from workflows.domain import egress
@@ -30,6 +31,10 @@ class Denied(Exception):
 
 class Unreachable(Exception):
     """Allowed, and nobody answers there."""
+
+
+class Misnamed(Exception):
+    """A tunnel to an allowed server asks it for another one, whose name the rules do not allow."""
 
 
 class Proxy:
@@ -69,8 +74,9 @@ class Proxy:
             return await _refuse(writer, "403 Forbidden", str(error))
         except Unreachable as error:
             return await _refuse(writer, "502 Bad Gateway", str(error))
-        there = _Pipe(said(head, reader), server_writer, traffic.went_out)
-        back = _Pipe(_all(server_reader), writer, traffic.came_in)
+        said = self._tunnelled(head, reader, writer) if head.body is None else announced(head.body, reader)
+        there = _Pipe(said, server_writer, traffic.went_out)
+        back = _Pipe(everything(server_reader), writer, traffic.came_in)
         try:
             if head.forward:
                 traffic.went_out(len(head.forward))
@@ -82,6 +88,33 @@ class Proxy:
             traffic.ended()
             await _closed(server_writer)
         return None
+
+    async def _tunnelled(
+        self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> AsyncGenerator[bytes]:
+        """What the client says to a server it has asked for by name. Raises Misnamed, Broken, OSError."""
+        if egress.literal(head.host) is None:
+            try:
+                begun = await opening(reader)
+            except asyncio.IncompleteReadError as error:
+                raise Broken from error
+            except BadHello:
+                self._misnamed(writer, head, f"What was said to {head.host}:{head.port} begins as TLS and is none.")
+            else:
+                if begun.name is not None and egress.covering(self._rules, begun.name, head.port) is None:
+                    where = f"{begun.name}:{head.port}"
+                    self._misnamed(
+                        writer, head, f"{where}, announced to {head.host}, is not on the allowlist ({_ALLOWLIST})."
+                    )
+                yield begun.data
+        async for data in everything(reader):
+            yield data
+
+    def _misnamed(self, writer: asyncio.StreamWriter, head: Head, why: str) -> NoReturn:
+        with contextlib.suppress(Full):
+            self._log.refused(verb="TLS", host=head.host, port=head.port, why=why)
+        writer.write(NO_SUCH_NAME)
+        raise Misnamed(why)
 
     async def _refuse_unread(self, writer: asyncio.StreamWriter, words: str) -> None:
         status = "400 Bad Request"
@@ -144,11 +177,6 @@ async def resolved(host: str, port: int) -> list[Address]:
     return [address for address in dict.fromkeys(addresses) if address is not None]
 
 
-async def _all(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
-    while data := await reader.read(_CHUNK):
-        yield data
-
-
 async def _joined(there: "_Pipe", back: "_Pipe") -> None:
     """Pass on what both sides say until the server has ended."""
     sending = asyncio.create_task(there.run())
@@ -167,13 +195,18 @@ class _Pipe:
 
     async def run(self) -> None:
         with contextlib.suppress(OSError, TimeoutError):
-            with contextlib.suppress(Broken):  # whoever listens learns that there is no more, too
+            try:
                 while data := await asyncio.wait_for(anext(self._said, b""), _IDLE_SECONDS):
                     self._count(len(data))
                     self._writer.write(data)
                     await self._writer.drain()
+            except Broken:  # whoever listens learns that there is no more
+                pass
+            except Misnamed:
+                return self._writer.close()
             if self._writer.can_write_eof():
                 self._writer.write_eof()
+        return None
 
 
 async def _refuse(writer: asyncio.StreamWriter, status: str, words: str) -> None:

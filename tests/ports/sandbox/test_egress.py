@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.sandbox.egress.hello import NO_SUCH_NAME
+from tests.ports.sandbox.escape.web import hello
 from tests.ports.sandbox.providers import MODEST, PYTHON, host_processes, ran, shell, until
 from workflows.ports.sandbox import BadSpec, Command, ExitReason, JobView, Sandbox, SandboxRef, SandboxSpec
 
@@ -133,6 +135,26 @@ print(data.decode().splitlines()[-1])
     view = await ran(sandbox, ref, "tunnel", Command(argv=(PYTHON, "-I", "-S", "-c", script)))
     assert (view.out, view.err) == (b"hello\n", b"")
     assert server.heads[0].startswith("GET /tunnelled ")
+
+
+async def test_another_name_inside_a_tunnel_is_refused_and_written_down(
+    sandbox: Sandbox, server: Server, tmp_path: Path
+) -> None:
+    script = f"""
+import socket
+s = socket.create_connection(("127.0.0.1", 3128))
+s.sendall(b"CONNECT localhost:{server.port} HTTP/1.1\\r\\n\\r\\n")
+assert s.recv(1000).startswith(b"HTTP/1.1 200 ")
+s.sendall({hello("evil.example")!r})
+print(s.recv(1000) == {NO_SUCH_NAME!r})
+"""
+    ref = await let_out(sandbox, f"localhost:{server.port}", f"127.0.0.1:{server.port}")
+    view = await ran(sandbox, ref, "front", Command(argv=(PYTHON, "-I", "-S", "-c", script)))
+    assert (view.out, view.err) == (b"True\n", b"")
+    assert server.heads == []
+    [refused] = [decision for decision in decisions(tmp_path, "front") if decision.get("allowed") is False]
+    assert (refused["verb"], refused["host"]) == ("TLS", "localhost")
+    assert str(refused["why"]).startswith(f"evil.example:{server.port}, announced to localhost, is not on the allow")
 
 
 async def test_there_is_no_way_around_the_proxy(sandbox: Sandbox, server: Server) -> None:

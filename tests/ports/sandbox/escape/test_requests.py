@@ -1,42 +1,20 @@
 """What a client says behind the head of a request: the server hears what was announced, and nothing after it."""
 
-import asyncio
 import socket
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.ports.sandbox.escape.web import proxied
+from tests.ports.sandbox.escape.web import Ear, hearing, proxied
 from workflows.domain.egress import Address
 
 SECOND = "GET /second HTTP/1.1\r\nHost: evil.internal\r\n\r\n"
 CHUNKED = "Transfer-Encoding: chunked"
 
 
-class Server:
-    """Remembers all it is sent, and answers when nothing more comes."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.heard = b""
-
-    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await asyncio.wait_for(reader.read(65_536), 0.3):
-                self.heard += data
-        except TimeoutError:
-            pass
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
-        writer.close()
-        await writer.wait_closed()
-
-
 @pytest.fixture
-async def server() -> AsyncGenerator[Server]:
-    server = Server()
-    listening = await asyncio.start_server(server.hear, "127.0.0.1", 0)
-    server.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+async def server() -> AsyncGenerator[Ear]:
+    async with hearing() as server:
         yield server
 
 
@@ -44,7 +22,7 @@ async def nobody(host: str, port: int) -> list[Address]:
     raise socket.gaierror(host)
 
 
-async def answered(server: Server, request: str) -> bytes:
+async def answered(server: Ear, request: str) -> bytes:
     here = f"127.0.0.1:{server.port}"
     async with proxied([here], nobody) as ask:
         return await ask(request.replace("HERE", here))
@@ -70,7 +48,7 @@ async def answered(server: Server, request: str) -> bytes:
         (CHUNKED, "0\r\n" + "a: b\r\n" * 20_000 + "\r\n", b""),
     ],
 )
-async def test_a_server_hears_one_request(server: Server, header: str, behind: str, heard: bytes) -> None:
+async def test_a_server_hears_one_request(server: Ear, header: str, behind: str, heard: bytes) -> None:
     answer = await answered(server, f"POST http://HERE/first HTTP/1.1\r\n{header}\r\n\r\n{behind}{SECOND}")
     assert answer.count(b"HTTP/1.1 ") == 1
     head, _, body = server.heard.partition(b"\r\n\r\n")
@@ -98,13 +76,13 @@ async def test_a_server_hears_one_request(server: Server, header: str, behind: s
         "Transfer-Encoding:",
     ],
 )
-async def test_a_head_with_two_ends_is_none(server: Server, headers: str) -> None:
+async def test_a_head_with_two_ends_is_none(server: Ear, headers: str) -> None:
     answer = await answered(server, f"POST http://HERE/ HTTP/1.1\r\n{headers}\r\n\r\n0\r\n\r\n{SECOND}")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert server.heard == b""
 
 
-async def test_a_body_larger_than_any_buffer_arrives_whole(server: Server) -> None:
+async def test_a_body_larger_than_any_buffer_arrives_whole(server: Ear) -> None:
     body = "0123456789" * 100_000
     await answered(server, f"POST http://HERE/ HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n{body}{SECOND}")
     assert server.heard.endswith(b"\r\n\r\n" + body.encode())

@@ -4,8 +4,9 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from activities.sandbox.egress.log import Log
@@ -68,7 +69,43 @@ def decisions(tmp_path: Path, job: str = "attack") -> list[dict[str, object]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-Ask = Callable[[str], Awaitable[bytes]]
+def hello(name: str | None) -> bytes:
+    """What a client of TLS says first, in one record."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    said = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=name).do_handshake()
+    return said.read()
+
+
+class Ear:
+    """A server that remembers all it is sent, and answers `hello` when nothing more comes."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.heard = b""
+
+    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(TimeoutError):
+            while data := await asyncio.wait_for(reader.read(65_536), 0.3):
+                self.heard += data
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def hearing() -> AsyncGenerator[Ear]:
+    ear = Ear()
+    listening = await asyncio.start_server(ear.hear, "127.0.0.1", 0)
+    ear.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield ear
+
+
+Ask = Callable[[str | bytes], Awaitable[bytes]]
 
 
 @asynccontextmanager
@@ -80,9 +117,9 @@ async def proxied(rules: list[str], resolve: Resolve) -> AsyncGenerator[Ask]:
     proxy = Proxy([egress.parse(rule) for rule in rules], Log(log, ROOM), resolve)
     serving = asyncio.create_task(proxy.serve(listener))
 
-    async def ask(request: str) -> bytes:
+    async def ask(request: str | bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*where)
-        writer.write(request.encode())
+        writer.write(request.encode() if isinstance(request, str) else request)
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()
