@@ -138,10 +138,8 @@ for digits in {PORTS!r}:
 """,
     )
     assert server.heard == []
-    for decision in decisions(tmp_path):
-        assert decision.get("allowed") is False or decision["host"] in ("good.example.", "localhost.good.example"), (
-            decision
-        )
+    for decision in (line for line in decisions(tmp_path) if "allowed" in line):
+        assert decision["allowed"] is False or decision["host"] in ("good.example.", "localhost.good.example"), decision
 
 
 async def test_who_is_told_to_the_server_is_not_who_is_asked_for(sandbox: Sandbox, server: Server) -> None:
