@@ -16,7 +16,7 @@ from typing import Any
 
 from activities.sandbox.container_failures import NameInUse, NotStarted, failure_of
 from activities.sandbox.refusals import Refused
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Said, Vendor, shell
 from workflows.domain.model import Record
 from workflows.ports.sandbox import (
     BadSpec,
@@ -143,13 +143,13 @@ class ContainerCli(Vendor):
         return Said(code=code, out=out.decode("ascii", "replace"), err=err.decode(errors="replace"))
 
     async def put(self, instance: str, path: str, data: bytes) -> None:
-        script = ("sh", "-c", 'cat > "$1"', "sh", path)
+        script = shell('cat > "$1"', path)
         code, _, err = await self._exec(instance, script, data=data, seconds=_TRANSFER_SECONDS)
         if code != 0:
             raise Transient(f"{path} could not be written: {err.decode(errors='replace')[-500:]}")
 
     async def get(self, instance: str, path: str, max_bytes: int) -> bytes:
-        script = ("sh", "-c", f'[ -f "$1" ] || exit {_ABSENT}; head -c "$2" "$1"', "sh", path, str(max_bytes))
+        script = shell(f'[ -f "$1" ] || exit {_ABSENT}; head -c "$2" "$1"', path, str(max_bytes))
         code, out, err = await self._exec(instance, script, seconds=_TRANSFER_SECONDS)
         if code == _ABSENT:
             raise FileNotFoundError(f"{path} does not exist.")

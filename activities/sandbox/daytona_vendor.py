@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from activities.sandbox.daytona_calls import Conflict, DaytonaCalls, State
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Said, Vendor, python
 from activities.sandbox.web_names import web_names
 from workflows.domain.egress import covering, parse
 from workflows.ports.sandbox import (
@@ -181,7 +181,7 @@ class DaytonaVendor(Vendor):
         if probe is None:
             return
         host, port = probe
-        said = await self._run(sandbox, ("python3", "-I", "-c", _REACHES, host, port), 30)
+        said = await self._run(sandbox, python(_REACHES, host, port), 30)
         if said.code == 0:
             await self.remove(spec.key)
             raise PolicyUnsupported(
@@ -195,7 +195,7 @@ class DaytonaVendor(Vendor):
 
     async def _run(self, sandbox: State, argv: tuple[str, ...], timeout_seconds: float) -> Said:
         mark = uuid4().hex
-        line = ("sh", "-c", _APART.replace("MARK", mark), "sh", *argv)
+        line = ("/bin/sh", "-c", _APART.replace("MARK", mark), "sh", *argv)
         code, said = await self.calls.execute(sandbox, _shell(line), math.ceil(timeout_seconds))
         out, found, err = said.rpartition(f"\n{mark}\n")
         if not found:

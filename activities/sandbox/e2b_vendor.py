@@ -21,7 +21,7 @@ from e2b import (
 from e2b import SandboxInfo as Listed
 
 from activities.sandbox.e2b_errors import translated
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Said, Vendor, shell
 from activities.sandbox.web_names import web_names
 from workflows.ports.sandbox import (
     BadSpec,
@@ -97,7 +97,7 @@ class E2BVendor(Vendor):
         with translated():
             instance = await self._made(spec, names)
         if names:
-            said = await self.run(instance, ("sh", "-c", _ADD_HOSTS, "sh", *names), 30)
+            said = await self.run(instance, shell(_ADD_HOSTS, *names), 30)
             if said.code:
                 raise BadSpec(f"The allowed names cannot be written to /etc/hosts in the E2B sandbox: {said.err}")
         return instance

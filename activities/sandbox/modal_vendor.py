@@ -12,7 +12,7 @@ from modal import exception, experimental
 from modal.container_process import ContainerProcess
 
 from activities.sandbox.modal_terms import from_tags, in_parts, name_of, port_errors, reach, to_tags, whole
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Said, Vendor, shell
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import (
     BadSpec,
@@ -108,13 +108,13 @@ class ModalVendor(Vendor):
         return Said(code=code, out=out.decode("ascii", "replace"), err=err.decode("ascii", "replace"))
 
     async def put(self, instance: str, path: str, data: bytes) -> None:
-        code, _, err = await self._exec(instance, ("sh", "-c", 'exec cat > "$0"', path), _FILE_SECONDS, data)
+        code, _, err = await self._exec(instance, shell('exec cat > "$1"', path), _FILE_SECONDS, data)
         if code != 0:
             raise Transient(f"Modal could not write {path}: {err.decode(errors='replace')[-500:]}")
 
     async def get(self, instance: str, path: str, max_bytes: int) -> bytes:
-        script = f'[ -e "$0" ] || exit {_NO_FILE}; exec head -c "$1" -- "$0"'
-        code, data, err = await self._exec(instance, ("sh", "-c", script, path, str(max_bytes + 1)), _FILE_SECONDS)
+        script = f'[ -e "$1" ] || exit {_NO_FILE}; exec head -c "$2" -- "$1"'
+        code, data, err = await self._exec(instance, shell(script, path, str(max_bytes + 1)), _FILE_SECONDS)
         if code == _NO_FILE:
             raise FileNotFoundError(f"{path} does not exist.")
         if code != 0:

@@ -28,7 +28,7 @@ from activities.sandbox.northflank_terms import (
     service_data,
 )
 from activities.sandbox.patience import pauses, within
-from activities.sandbox.remote.vendor import Said, Vendor
+from activities.sandbox.remote.vendor import Said, Vendor, python, shell
 from workflows.ports.sandbox import (
     BadSpec,
     Capabilities,
@@ -215,7 +215,7 @@ class NorthflankVendor(Vendor):
     async def _prove(self, instance: str) -> None:
         if instance in self._proved:
             return
-        said = await self.run(instance, ("python3", "-I", "-S", "-c", PROBE), 30)
+        said = await self.run(instance, python(PROBE), 30)
         if said.out.startswith("open"):
             async with self._translated():
                 await self._services.delete(_parts(instance)[0])
@@ -236,7 +236,7 @@ class NorthflankVendor(Vendor):
                 project_id=self._project,
                 resource_id=service,
                 instance_name=pod,
-                command=["sh", "-c", script, "sh", *words],
+                command=[*shell(script, *words)],
                 user=0,
                 encoding="base64",
                 tty=False,

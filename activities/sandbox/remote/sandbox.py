@@ -12,7 +12,7 @@ from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.answers import MOST_BYTES, AnswerT, Done, NoAnswer, Seen, Taken, read_answer
 from activities.sandbox.remote.install import Place, installed
 from activities.sandbox.remote.shown import copy_in
-from activities.sandbox.remote.vendor import Vendor
+from activities.sandbox.remote.vendor import Vendor, shell
 from workflows.ports.sandbox import (
     BadSpec,
     Capabilities,
@@ -122,7 +122,7 @@ class RemoteSandbox(Sandbox):
         try:
             return await self._vendor.get(ref.instance, staged, max_bytes)
         finally:
-            await self._vendor.run(ref.instance, ("rm", "-f", staged), _ANSWER_SECONDS)
+            await self._vendor.run(ref.instance, shell('rm -f "$1"', staged), _ANSWER_SECONDS)
 
     async def _ask(
         self, ref: SandboxRef, verb: str, answer: type[AnswerT], patience: float = 0, **arguments: Any

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from activities.sandbox.mounts import Mount
 from activities.sandbox.remote.install import SECONDS, Place
-from activities.sandbox.remote.vendor import Vendor
+from activities.sandbox.remote.vendor import Vendor, shell
 from workflows.ports.sandbox import BadSpec, Transient
 
 _MOST_BYTES = 256 << 20
@@ -26,12 +26,12 @@ rm -f "$2"
 async def copy_in(vendor: Vendor, instance: str, place: Place, mounts: tuple[Mount, ...]) -> None:
     """Raises BadSpec for a folder that is too large or that the image has no room for."""
     for mount in mounts:
-        there = await vendor.run(instance, ("test", "-e", mount.target), SECONDS)
+        there = await vendor.run(instance, shell('test -e "$1"', mount.target), SECONDS)
         if there.code == 0:
             continue
         staged = place.new_file()
         await vendor.put(instance, staged, _archive(mount))
-        words = ("sh", "-c", _UNPACK, "sh", mount.target, staged, secrets.token_hex(4))
+        words = shell(_UNPACK, mount.target, staged, secrets.token_hex(4))
         said = await vendor.run(instance, words, SECONDS)
         if said.code != 0:
             raise Transient(f"{mount.source} could not be copied into the sandbox: {(said.err or said.out)[-500:]}")

@@ -17,6 +17,17 @@ class Said(Record):
     """Standard error where the vendor keeps it apart."""
 
 
+def shell(script: str, *words: str) -> tuple[str, ...]:
+    """A script of ours for `run`. Its programs are root's own: a command can put others into the folders of the image's
+    PATH that it may write to, and they would run as root here."""
+    return ("/bin/sh", "-c", f"PATH=/usr/sbin:/usr/bin:/sbin:/bin\n{script}", "sh", *words)
+
+
+def python(script: str, *words: str) -> tuple[str, ...]:
+    """A script of ours for `run`, before it is known which python3 of an image is safe: one of the system's folders."""
+    return shell('PATH=/usr/local/bin:$PATH; exec python3 -I -S -c "$@"', script, *words)
+
+
 class Vendor(ABC):
     """A vendor's calls, one method each: an adapter translates and nothing more.
 

@@ -1,6 +1,6 @@
 """What the kernel does not enforce for us: disk use always, the tree's memory where no cgroup is writable."""
 
-# ruff: noqa: PTH104, PTH123, PTH208
+# ruff: noqa: PTH104, PTH110, PTH123, PTH208
 # pathlib would double the start-up time of every job
 
 from __future__ import annotations  # Python 3.8: this also runs inside of remote sandboxes
@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 _SHARE = 10
 """A measurement may take at most one part in this many of the time."""
+_DU = ("/usr/bin/du", "/bin/du")
+"""Not by PATH, where the image of a sandbox can have folders that commands may write to."""
 _ENTRY = 1024
 """Bytes charged for each file and folder besides its content, so that empty files are not free."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -151,7 +153,8 @@ def _du(folder: str, measure: str) -> int:
     quiet = os.open(os.devnull, os.O_RDWR)
     streams = [(os.POSIX_SPAWN_DUP2, quiet, 0), (os.POSIX_SPAWN_DUP2, write_end, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)]
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-    pid = os.posix_spawnp("du", ["du", "-sx", measure, "--", folder], environment, file_actions=streams)
+    program = next((path for path in _DU if os.path.exists(path)), _DU[0])
+    pid = os.posix_spawn(program, ["du", "-sx", measure, "--", folder], environment, file_actions=streams)
     os.close(write_end)
     os.close(quiet)
     with open(read_end) as file:

@@ -12,7 +12,6 @@ import pytest
 
 from activities.sandbox.remote import archive
 from activities.sandbox.remote.sandbox import RemoteSandbox
-from activities.sandbox.remote.vendor import Said
 from tests.fakes.box_vendor import BoxVendor
 from tests.ports.sandbox.providers import MODEST, host_processes, made, python, ran, shell, until
 from workflows.domain.policy import SandboxLimits
@@ -144,22 +143,6 @@ async def test_what_an_image_has_in_work_belongs_to_the_commands(
     ref = await made(sandbox)
     assert (await ran(sandbox, ref, "j", "touch repo/f repo/new && stat -c %u . repo/f link home")).out == b"1000\n" * 4
     assert outside.stat().st_uid == 0
-
-
-@pytest.mark.parametrize(("has", "missing"), [("sh", "python3"), ("python3", "sh")])
-async def test_an_image_without_what_we_need_is_refused(tmp_path: Path, has: str, missing: str) -> None:
-    class Bare(BoxVendor):
-        async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
-            return await super().run(instance, ("env", "PATH=/bare", *argv), timeout_seconds)
-
-    vendor = Bare(tmp_path / "sandboxes")
-    await vendor.make(SandboxSpec(key="one"))
-    box = vendor.box_of("one")
-    box.host("/bare").mkdir()
-    box.host(f"/bare/{has}").symlink_to(f"/usr/bin/{has}")
-    with pytest.raises(BadSpec, match=missing):
-        await made(RemoteSandbox(vendor))
-    await vendor.remove("one")
 
 
 async def test_a_tree_that_wants_too_much_memory(sandbox: RemoteSandbox, ref: SandboxRef, mark: str) -> None:
