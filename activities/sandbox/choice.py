@@ -149,8 +149,8 @@ def _adapter(choice: Choice, module: str) -> Any:
         return import_module(f"activities.sandbox.{module}")
     except ModuleNotFoundError as error:
         raise BadSpec(
-            f"PAWL_SANDBOX={choice.name} needs the library {error.name}, which comes with Pawl's extra "
-            f"`{choice.name}`: `uv sync --extra {choice.name}`."
+            f"PAWL_SANDBOX={choice.name} needs the library {error.name}. `make setup` installs it; into another Python "
+            f"environment: `pip install -e '.[{choice.name}]'` in Pawl's folder."
         ) from error
 
 

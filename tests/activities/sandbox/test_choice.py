@@ -1,14 +1,18 @@
 """PAWL_SANDBOX: every provider can be had by its name, and what is missing is said before anything starts."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from activities.sandbox import choice
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.unsafe_host import CONFIRMATION
 from infra.settings import Settings
 from workflows.ports.sandbox import BadSpec, SandboxError
 
+ROOT = Path(__file__).resolve().parents[3]
 IMAGE = {"sandbox_image": "python:3.13-bookworm"}
 ENVIRON = {
     "MODAL_TOKEN_ID": "ak-x",
@@ -78,6 +82,22 @@ async def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(BadSpec, match=says):
         await chosen_sandbox(Settings(home=tmp_path, sandbox=name))
+
+
+async def test_a_library_that_is_missing_is_named_with_the_way_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "e2b", None)
+    monkeypatch.delitem(sys.modules, "activities.sandbox.e2b_vendor", raising=False)
+    with pytest.raises(BadSpec, match=r"library e2b.*make setup.*pip install -e '\.\[e2b\]'"):
+        await chosen_sandbox(Settings(home=tmp_path, sandbox="e2b"))
+
+
+def test_every_variable_of_a_vendor_is_in_a_page_for_operators() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "operate").glob("*.md"))
+    read = re.findall(r'"([A-Z0-9]+_[A-Z_]+)"', Path(choice.__file__).read_text())
+    assert "NORTHFLANK_TAGS" in read
+    assert [name for name in read if name not in pages] == []
 
 
 async def test_what_the_operator_gives_sandboxes_is_told_apart(tmp_path: Path) -> None:
