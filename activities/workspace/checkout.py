@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from activities.git import BadState, TrustedClones
 from activities.workspace import places
+from activities.workspace.kept import keep_state
 from activities.workspace.text import readable
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal, egress_entry
@@ -84,7 +85,7 @@ class SandboxCheckout(Checkout):
             await self._clones.check_state(self._order.repository, bundle)
         except BadState as error:
             raise Denied(str(error)) from error
-        self._known_state = await self._journal.keep(bundle)
+        self._known_state = await keep_state(self._journal, self._order.key, bundle)
         return self._known_state
 
     async def _git(self, job: str, script: str, *arguments: str) -> JobView:

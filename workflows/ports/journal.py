@@ -18,6 +18,8 @@ class EntryKind(StrEnum):
     """A tool call's result."""
     STATE = "state"
     """A kept workspace state."""
+    KEPT = "kept"
+    """A state that was taken out of a workspace, with its bytes: what the ticket's turns may keep is limited."""
     TURN = "turn"
     """A finished turn."""
     IMAGE = "image"
