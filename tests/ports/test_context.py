@@ -150,7 +150,7 @@ async def test_a_devcontainer_is_read(rig: Rig) -> None:
     container = '{"image": "python:3.13", "postCreateCommand": "make deps", /* ours */}'
     gathered = await rig.gather({"WORKFLOW.md": CHECKED, ".devcontainer/devcontainer.json": container})
     assert (gathered.environment.words, gathered.environment.prepare) == (
-        "devcontainer (image python:3.13)",
+        "devcontainer (image `python:3.13`)",
         ("make deps",),
     )
 
