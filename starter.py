@@ -169,7 +169,10 @@ def show(console: Console, ticket: str) -> None:
 @click.option("--from", "first", type=click.IntRange(0), default=0, metavar="TURN", help="The first turn.")
 @click.option("--to", "last", type=click.IntRange(0), metavar="TURN", help="The last turn.")
 @click.option(
-    "--kind", "kinds", multiple=True, help="prompt, steer, answer, intent, tool, state, turn, egress; may be repeated."
+    "--kind",
+    "kinds",
+    multiple=True,
+    help="prompt, steer, answer, intent, tool, state, kept, turn, egress. May be repeated.",
 )
 @click.option("--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.pass_obj
