@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     on this machine without any (see there)."""
     sandbox_image: str = ""
     """What sandboxes are made of where the repository names nothing, for providers that have images."""
+    sandbox_registries: str = ""
+    """Registries besides the well-known ones that a repository's `image` may be fetched from by podman and docker here:
+    `registry.example.org[:port]`, separated by commas."""
     installation: str = ""
     """Tells this Pawl's sandboxes at a vendor from those of another. Default: made once and kept in home; workers on
     several machines need the same one."""

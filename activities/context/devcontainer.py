@@ -8,6 +8,7 @@ import json5
 
 from activities.context.texts import unusable
 from workflows.domain.environment import Devcontainer
+from workflows.domain.images import readable_image
 from workflows.domain.shown import code
 
 _COMMANDS = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
@@ -59,7 +60,7 @@ def read_devcontainer(text: str) -> Devcontainer:
     variables, unknown = _split(_variables(settings))
     notes += [f"The variable {code(name)} is left out: it is taken from the host or the container." for name in unknown]
     return Devcontainer(
-        image=_text(settings, "image"),
+        image=_image(settings),
         variables=variables,
         commands=tuple(line for key in _COMMANDS for line in _lines(key, settings.get(key))),
         notes=tuple(notes),
@@ -95,6 +96,13 @@ def _text(settings: Mapping[str, object], key: str) -> str:
         raise BadDevcontainer(f"{key} is no text.")
     _require_usable(key, value)
     return value
+
+
+def _image(settings: Mapping[str, object]) -> str:
+    try:
+        return readable_image(_text(settings, "image"))
+    except ValueError as error:
+        raise BadDevcontainer(f"image: {error}.") from error
 
 
 def _variables(settings: Mapping[str, object]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from activities.context.texts import unusable
 from infra.pages import BadPage, FrontMatter, Page
 from workflows.domain.globs import require_globs
+from workflows.domain.images import readable_image
 from workflows.domain.policy import MOST, PROVIDERS, Models, Policy
 
 NAME = "WORKFLOW.md"
@@ -62,6 +63,7 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
         policy = Policy()
     problems += _beyond_bounds(policy)
     problems += _strange_globs(policy)
+    problems += _strange_image(policy)
     if problems:
         raise BadWorkflowFile(_told(problems, page.head))
     return WorkflowFile(policy, page.text.strip())
@@ -168,6 +170,13 @@ def _strange_globs(policy: Policy) -> Iterator[_Problem]:
         require_globs(policy.sandbox.prepare.lock_files)
     except ValueError as error:
         yield _Problem((_OURS, "sandbox", "prepare", "lock_files"), f"{error}.")
+
+
+def _strange_image(policy: Policy) -> Iterator[_Problem]:
+    try:
+        readable_image("" if unusable(policy.sandbox.image) else policy.sandbox.image)  # which was said already
+    except ValueError as error:
+        yield _Problem((_OURS, "sandbox", "image"), f"{error}.")
 
 
 def _in_plain_words(detail: ErrorDetails) -> str:

@@ -60,8 +60,8 @@ class BubblewrapSandbox(LocalSandbox):
 
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
         require_supported(spec, self.capabilities)
-        if spec.image:
-            images.require_reference(spec.image)
+        if spec.snapshot:
+            images.require_reference(spec.snapshot)
         if not self._proven:
             await self.prove()
         return await super().ensure(spec)
@@ -92,11 +92,11 @@ class BubblewrapSandbox(LocalSandbox):
 
     def _make(self, spec: SandboxSpec) -> About:
         uid = folders.spare_uid()
-        if not spec.image:
+        if not spec.snapshot:
             return folders.make(self._root, spec, uid, lambda folder: folders.give_home(folder, uid))
         bwrap = _bwrap()
         return folders.make(
-            self._root, spec, uid, lambda folder: images.fill(self._root, spec.image, bwrap, folder, uid)
+            self._root, spec, uid, lambda folder: images.fill(self._root, spec.snapshot, bwrap, folder, uid)
         )
 
     def _job_spec(self, job: Path, about: About, command: Command) -> JobSpec:

@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 
 from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.mounts import Mount, parse_mounts
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from activities.sandbox.remote.vendor import Vendor
 from activities.sandbox.unsafe_host import UnsafeHost
 from infra.secrets import installation
 from infra.settings import Settings
+from workflows.domain.images import REGISTRIES
 from workflows.domain.model import Record
 from workflows.ports.sandbox import BadSpec, Sandbox, Witness
 
@@ -92,7 +94,9 @@ async def _container(choice: Choice) -> Vendor:
             f"PAWL_SANDBOX={choice.name} needs PAWL_SANDBOX_IMAGE: an image with sh, git and python3, such as "
             "docker.io/library/python:3.13-bookworm."
         )
-    return await _adapter(choice, "container_cli").connected(choice.name, choice.image, choice.installation)
+    registries = (*REGISTRIES, *choice.settings.sandbox_registries.replace(",", " ").split())
+    images = ContainerImages(choice.image, choice.installation, registries)
+    return await _adapter(choice, "container_cli").connected(choice.name, images)
 
 
 async def _modal(choice: Choice) -> Vendor:

@@ -6,7 +6,6 @@ capabilities it needs to run commands as somebody else.
 
 import asyncio
 import json
-import secrets
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.sandbox.container_failures import NameInUse, NotStarted, failure_of
+from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.refusals import Refused
 from activities.sandbox.remote.vendor import Said, Vendor, shell
 from workflows.domain.model import Record
@@ -76,19 +76,16 @@ class _About(Record):
     created: datetime
 
 
-async def connected(program: str, image: str, installation: str) -> "ContainerCli":
-    """Ask the program what this machine can enforce. Raises Refused when it is not there or does not work.
-
-    `image` is used where a repository names none; `installation` sets Pawl's containers apart from another Pawl's.
-    """
-    cli = ContainerCli(program, image, installation, hard_limits=False)
+async def connected(program: str, images: ContainerImages) -> "ContainerCli":
+    """Ask the program what this machine can enforce. Raises Refused when it is not there or does not work."""
+    cli = ContainerCli(program, images, hard_limits=False)
     try:
         info = json.loads(await cli.said("info", "--format", "{{json .}}", seconds=_RUN_SECONDS))
     except (Transient, Denied) as error:
         raise Refused(
             f"`{program} info` does not work: {error}", f"Make `{program} info` work for this user."
         ) from error
-    return ContainerCli(program, image, installation, hard_limits=_has_hard_limits(info))
+    return ContainerCli(program, images, hard_limits=_has_hard_limits(info))
 
 
 def _has_hard_limits(info: dict[str, Any]) -> bool:
@@ -102,8 +99,9 @@ def _has_hard_limits(info: dict[str, Any]) -> bool:
 class ContainerCli(Vendor):
     """Containers named after their keys: the name is what makes the second maker get the first one's."""
 
-    def __init__(self, program: str, image: str, installation: str, hard_limits: bool) -> None:
-        self._program, self._image, self._installation = program, image, installation
+    def __init__(self, program: str, images: ContainerImages, hard_limits: bool) -> None:
+        self._program, self._images = program, images
+        self._installation = images.installation
         self.name = Path(program).name
         self._hard_limits = hard_limits
 
@@ -120,9 +118,7 @@ class ContainerCli(Vendor):
         )
 
     async def make(self, spec: SandboxSpec) -> str:
-        image = spec.image or self._image
-        if not image or image.startswith("-"):
-            raise BadSpec(f"{self.name} needs an image: set a default one, or `image` under `pawl: sandbox:`.")
+        image = self._images.of(spec)
         for _ in range(_ATTEMPTS):
             try:
                 return await self._living(spec.key)
@@ -133,7 +129,7 @@ class ContainerCli(Vendor):
             except NameInUse:
                 await asyncio.sleep(0.2)
             except BadSpec as error:
-                if image.startswith(self._snapshots):
+                if spec.snapshot:
                     raise Gone(f"The snapshot {image} was removed.") from error
                 raise
         raise Transient(f"The container of {spec.key} is neither running nor gone; try again.")
@@ -158,15 +154,14 @@ class ContainerCli(Vendor):
         return out
 
     async def snapshot(self, instance: str) -> str:
-        reference = f"{self._snapshots}{secrets.token_hex(8)}"
+        reference = self._images.new()
         await self.said("commit", instance, reference, seconds=_MAKE_SECONDS)
         return reference
 
     async def forget(self, reference: str) -> None:
-        if not reference.startswith(self._snapshots):
-            raise BadSpec(f"{reference!r} is no snapshot of this Pawl's.")
+        ours = self._images.require_ours(reference)
         with suppress(BadSpec):  # there is none
-            await self.said("image", "rm", reference, seconds=_RUN_SECONDS)
+            await self.said("image", "rm", ours, seconds=_RUN_SECONDS)
 
     async def remove(self, key: str) -> None:
         for _ in range(_ATTEMPTS):
@@ -198,11 +193,6 @@ class ContainerCli(Vendor):
             raise failure_of(err.decode(errors="replace"))
         return out.decode()
 
-    @property
-    def _snapshots(self) -> str:
-        """How references of our snapshots begin."""
-        return f"localhost/pawl-{self._installation}:"
-
     def _container(self, key: str) -> str:
         return f"pawl-{self._installation}-{key}"
 
@@ -223,7 +213,7 @@ class ContainerCli(Vendor):
             *("--log-driver", "none", "--stop-signal", "KILL"),
             # podman passes the worker's proxy settings on unless it is told not to; docker does not know the option
             *(("--http-proxy=false",) if self.name == "podman" else ()),
-            *(("--pull", "never") if image.startswith(self._snapshots) else ()),
+            *(("--pull", "never") if spec.snapshot else ()),
             *(
                 "--entrypoint",
                 "python3",

@@ -9,8 +9,9 @@ _FAILURES: tuple[tuple[str, type[Exception]], ...] = (
     (r"cannot connect to the docker daemon|cannot connect to podman", Transient),
     (r"permission denied while trying to connect", Denied),
     (r"no space left|cannot allocate memory|resource temporarily unavailable|too many open files", Capacity),
-    (r"image not known|no such image|unable to find image|pull access denied|manifest unknown|initializing source"
-     r"|invalid reference format|python3.*not found", BadSpec),
+    (r"image not known|no such image|unable to find image|pull access denied|manifest unknown|name unknown"
+     r"|requested access to the resource is denied|unauthorized|must be lowercase|did not resolve to an alias"
+     r"|initializing source|invalid reference format|python3.*not found", BadSpec),
 )  # fmt: skip
 
 

@@ -73,6 +73,8 @@ class DaytonaVendor(Vendor):
 
     async def make(self, spec: SandboxSpec) -> str:
         names = web_names(spec.egress, "Daytona", wildcards=True)
+        if spec.image.startswith(_SNAPSHOT):  # they share a list with those of the account
+            raise BadSpec(f"{spec.image!r} begins like the snapshots Pawl makes. Name another (pawl.sandbox.image).")
         async with _patience("Daytona has not started a sandbox"):
             sandbox = await self._started(spec, names)
         if sandbox.id not in self._known:
@@ -136,8 +138,8 @@ class DaytonaVendor(Vendor):
                 except Conflict:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 except BadSpec as error:
-                    if spec.image.startswith(_SNAPSHOT) and not await self.calls.snapshot_found(spec.image):
-                        raise Gone(f"The Daytona snapshot {spec.image} was removed.") from error
+                    if spec.snapshot and not await self.calls.snapshot_found(spec.snapshot):
+                        raise Gone(f"The Daytona snapshot {spec.snapshot} was removed.") from error
                     raise
             elif sandbox.state == _RUNS and not sandbox.going:
                 return sandbox
@@ -167,7 +169,7 @@ class DaytonaVendor(Vendor):
         }
         if names:
             asked["domainAllowList"] = ",".join(names)
-        if image := spec.image or self.image:
+        if image := spec.snapshot or spec.image or self.image:
             asked["snapshot"] = image
         if self.target:
             asked["target"] = self.target

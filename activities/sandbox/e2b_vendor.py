@@ -180,7 +180,7 @@ class E2BVendor(Vendor):
         same = f"{self.installation} {spec.model_dump_json()} {dead} {int(time.time()) // _SAME_MINUTE}"
         try:
             sandbox = await AsyncSandbox.create(
-                template=spec.image.removeprefix(_SNAPSHOT) or self.template,
+                template=spec.snapshot.removeprefix(_SNAPSHOT) or spec.image or self.template,
                 timeout=min(window, spec.lifetime_seconds),
                 metadata={
                     OWNER: self.installation,
@@ -202,8 +202,8 @@ class E2BVendor(Vendor):
         except SandboxException as error:
             if error.status_code == 409:
                 return None
-            if error.status_code == 404 and spec.image.startswith(_SNAPSHOT):
-                raise Gone(f"The E2B {spec.image} was removed.") from error
+            if error.status_code == 404 and spec.snapshot:
+                raise Gone(f"The E2B {spec.snapshot} was removed.") from error
             raise
         return sandbox.sandbox_id
 

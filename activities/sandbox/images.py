@@ -24,9 +24,7 @@ _REFERENCE = re.compile(r"local-[0-9a-f]{32}")
 def require_reference(image: str) -> None:
     """Raises BadSpec for what this provider has never given out."""
     if not _REFERENCE.fullmatch(image):
-        raise BadSpec(
-            f"The local sandbox has no image {image!r}: it starts from nothing or from a snapshot of its own."
-        )
+        raise BadSpec(f"The local sandbox has given out no snapshot {image!r}.")
 
 
 def keep(root: Path, bwrap: str, work: Path, uid: int | None) -> str:

@@ -95,7 +95,7 @@ class ModalVendor(Vendor):
                 except exception.AlreadyExistsError:
                     sandbox = await self._named(spec.key)
                 except exception.NotFoundError as error:  # a snapshot that is gone stays Gone
-                    if not _is_snapshot(spec.image):
+                    if not spec.snapshot:
                         raise BadSpec(f"Modal has not what {spec.key} is to be made of: {error}") from error
                     raise
             if sandbox is not None:
@@ -166,7 +166,7 @@ class ModalVendor(Vendor):
             app=await self._app(),
             name=name_of(self._installation, spec.key),
             tags={**tags, _CREATED: f"{datetime.now(UTC).timestamp():.3f}"},
-            image=self._image(spec.image),
+            image=self._image(spec),
             timeout=spec.lifetime_seconds,
             # a job nobody watches is no activity to Modal: none is as long as this
             idle_timeout=max(spec.idle_seconds, spec.limits.seconds),
@@ -178,13 +178,13 @@ class ModalVendor(Vendor):
             client=self._client,
         )
 
-    def _image(self, reference: str) -> modal.Image:
-        reference = reference or self._usual_image
-        if not reference:
+    def _image(self, spec: SandboxSpec) -> modal.Image:
+        usual = "" if spec.image else self._usual_image
+        if known := spec.snapshot or (usual if _is_snapshot(usual) else ""):
+            return modal.Image.from_id(known, client=self._client)
+        if not (spec.image or usual):
             return self._plain_image
-        if _is_snapshot(reference):
-            return modal.Image.from_id(reference, client=self._client)
-        return modal.Image.from_registry(reference)  # pyright: ignore[reportUnknownMemberType]
+        return modal.Image.from_registry(spec.image or usual)  # pyright: ignore[reportUnknownMemberType]
 
     async def _app(self) -> modal.App:
         return await modal.App.lookup.aio(self._app_name, create_if_missing=True, client=self._client)

@@ -181,7 +181,7 @@ class NorthflankVendor(Vendor):
 
     async def _create(self, service: str, spec: SandboxSpec) -> None:
         plan = await self._services.plan(spec.limits.memory_mb)
-        image, snapshot = image_of(spec.image or self._image)
+        image, snapshot = image_of(spec.snapshot) if spec.snapshot else (spec.image or self._image, "")
         made = time.time()
         about = About(
             installation=self._installation,

@@ -179,19 +179,20 @@ class RunloopVendor(Vendor):
             "lifecycle": {"after_idle": {"idle_time_seconds": spec.idle_seconds, "on_idle": "shutdown"}},
         }
         metadata = metadata_of(spec, self._installation)
-        image = spec.image or self._image
-        kept = image.startswith(PREFIX)
+        usual = "" if spec.image else self._image
+        kept = spec.snapshot or (usual if usual.startswith(PREFIX) else "")
+        blueprint = "" if kept else spec.image or usual
         try:
             box = await self._devboxes.create(
                 name=f"pawl-{spec.key}",
                 metadata=metadata,
                 launch_parameters=launch,
-                snapshot_id=image if kept else omit,
-                blueprint_name=image if image and not kept else omit,
+                snapshot_id=kept or omit,
+                blueprint_name=blueprint or omit,
             )
         except APIStatusError as error:
-            if kept and error.status_code in REFUSED and not await self._snapshots.has(image):
-                raise Gone(f"The Runloop snapshot {image} was removed.") from error
+            if kept and error.status_code in REFUSED and not await self._snapshots.has(kept):
+                raise Gone(f"The Runloop snapshot {kept} was removed.") from error
             raise
         if box.launch_parameters.network_policy_id != policy.id:
             await self._ended(box.id)

@@ -59,8 +59,8 @@ class UnsafeHost(LocalSandbox):
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
         if spec.egress:
             raise PolicyUnsupported(f"{_TIER}: nothing keeps commands to the allowlist, which names {spec.egress[0]}.")
-        if spec.image:
-            raise PolicyUnsupported(f"{_TIER}: there are no images, and {spec.image!r} is asked for.")
+        if spec.snapshot:
+            raise PolicyUnsupported(f"{_TIER}: there are no snapshots, and {spec.snapshot!r} is asked for.")
         return await super().ensure(spec)
 
     async def snapshot(self, ref: SandboxRef) -> str:

@@ -40,9 +40,9 @@ class BoxVendor(Vendor):
         return Capabilities(network=Network.NONE, kill=True, snapshot=True, hard_limits=False, tier="box")
 
     async def make(self, spec: SandboxSpec) -> str:
-        image = self._image(spec.image) if spec.image else None
+        image = self._image(spec.snapshot) if spec.snapshot else None
         if image and not image.is_dir():
-            raise Gone(f"There is no image {spec.image} any more.")
+            raise Gone(f"There is no image {spec.snapshot} any more.")
         link = self._root / "keys" / spec.key
         if link.is_symlink():
             return link.readlink().name

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from activities.sandbox.container_cli import ContainerCli
+from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes import image
 
@@ -42,7 +43,7 @@ async def serving(root: Path) -> AsyncGenerator[None]:
 
 def vendor(root: Path) -> ContainerCli:
     installation = hashlib.sha256(str(root).encode()).hexdigest()[:12]
-    return ContainerCli(str(root / "podman"), IMAGE, installation, hard_limits=True)
+    return ContainerCli(str(root / "podman"), ContainerImages(IMAGE, installation), hard_limits=True)
 
 
 def opened(root: Path) -> RemoteSandbox:

@@ -30,7 +30,7 @@ class Capabilities(Record):
     hard_limits: bool
     """Whether memory, processes and CPU are capped by the kernel for the whole tree."""
     images: bool = False
-    """Whether `spec.image` may name something that is no snapshot of ours."""
+    """Whether it has images that `spec.image` may name."""
     cost: bool = False
     """Whether `list` says what a sandbox has cost."""
     tier: str
@@ -43,7 +43,9 @@ class SandboxSpec(Record):
     limits: SandboxLimits = SandboxLimits()
     labels: dict[str, str] = Field(default_factory=dict)
     image: str = ""
-    """A snapshot reference or an image name; empty: the provider's default."""
+    """By name, as the repository writes it; empty: the provider's default. No reference of a snapshot is read here."""
+    snapshot: str = ""
+    """A reference that `snapshot` has given out, as the journal has it: it goes before the image."""
     egress: tuple[str, ...] = ()
     """The allowlist of what the sandbox may reach, rules as `workflows.domain.egress` reads them; empty: nothing."""
     lifetime_seconds: int = 86_400
@@ -153,11 +155,16 @@ class PolicyUnsupported(SandboxError):
 
 def require_supported(spec: SandboxSpec, capabilities: Capabilities) -> None:
     """For every provider's `ensure`. Raises BadSpec for an allowlist that cannot be read, PolicyUnsupported for what
-    this provider cannot enforce."""
+    this provider cannot enforce or has not."""
     try:
         rules = [parse(rule) for rule in spec.egress]
     except ValueError as error:
         raise BadSpec(f"The network allowlist cannot be read: {error}") from error
+    if spec.image and not spec.snapshot and not capabilities.images:
+        raise PolicyUnsupported(
+            f"{capabilities.tier} has no images, and the repository asks for {spec.image[:80]!r}. Leave "
+            "`pawl.sandbox.image` out of WORKFLOW.md, or run the worker with a provider that has images (PAWL_SANDBOX)."
+        )
     by_name = [rule.text for rule in rules if rule.block is None]
     if rules and capabilities.network is Network.NONE:
         raise PolicyUnsupported(f"{capabilities.tier} gives no network, and the allowlist names {rules[0].text}.")
@@ -185,7 +192,7 @@ class Sandbox(ABC):
     @abstractmethod
     async def ensure(self, spec: SandboxSpec) -> SandboxRef:
         """Create, or attach by `spec.key`. Raises PolicyUnsupported, BadSpec (an image name that is none), Gone (the
-        snapshot `spec.image` was removed: make another), Capacity, Transient."""
+        snapshot `spec.snapshot` was removed: make another), Capacity, Transient."""
 
     @abstractmethod
     async def start(self, ref: SandboxRef, job: str, command: Command) -> None:
@@ -212,7 +219,7 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def snapshot(self, ref: SandboxRef) -> str:
-        """Keep the file system; the reference can be a later `spec.image`. Raises Gone, PolicyUnsupported, BadSpec
+        """Keep the file system; the reference can be a later `spec.snapshot`. Raises Gone, PolicyUnsupported, BadSpec
         (files that cannot be copied), Capacity."""
 
     @abstractmethod

@@ -47,7 +47,8 @@ class Vendor(ABC):
         """The living sandbox of `spec.key`, made where there is none; of two makers at once one wins and both
         get its sandbox. It runs until it is removed, is older than `lifetime_seconds` or idle for `idle_seconds`; its
         limits, labels and network are those of the spec. RemoteSandbox has checked the spec against `capabilities`.
-        A snapshot that was removed is Gone, an image name that is none BadSpec."""
+        A snapshot that was removed is Gone, an image name that is none BadSpec; a name is never taken for a
+        snapshot."""
 
     @abstractmethod
     async def run(self, instance: str, argv: tuple[str, ...], timeout_seconds: float) -> Said:
@@ -65,7 +66,7 @@ class Vendor(ABC):
 
     @abstractmethod
     async def snapshot(self, instance: str) -> str:
-        """Keep the file system as it is: a reference for `spec.image`. Raises PolicyUnsupported where there is none."""
+        """Keep the file system: a reference for `spec.snapshot`. Raises PolicyUnsupported where there is none."""
 
     @abstractmethod
     async def forget(self, reference: str) -> None:

@@ -94,3 +94,9 @@ def test_a_danger_that_is_switched_off_is_none() -> None:
 def test_what_cannot_be_read_is_said(text: str, says: str) -> None:
     with pytest.raises(BadDevcontainer, match=says):
         read_devcontainer(text)
+
+
+@pytest.mark.parametrize("image", ["docker-archive:/home/operator/key", "127.0.0.1:80/x", "localhost/x", "a\\n**b**"])
+def test_an_image_that_is_none_is_refused_by_its_key(image: str) -> None:
+    with pytest.raises(BadDevcontainer, match=r"^image: .* 'ghcr\.io"):
+        read_devcontainer(f'{{"image": "{image}"}}')

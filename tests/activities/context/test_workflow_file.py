@@ -130,6 +130,10 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
             ["line 4, key pawl.sandbox.network: 'https://pypi.org' is a URL: write its host alone"],
         ),
         (f"pawl:\n  checks: [{'a' * 100_001}]", ["line 3, key pawl.checks[0].run: It is longer than 100,000 bytes."]),
+        (
+            "pawl:\n  sandbox:\n    image: docker-archive:/home/operator/key",
+            ["line 4, key pawl.sandbox.image: 'docker-archive:/home/operator/key' names no image: write 'python:3.13'"],
+        ),
         ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
         ("- a", ["line 2: The front matter must be `key: value` lines."]),
         ("a: 1\npawl: {b: [", ["line 4: This is not YAML"]),

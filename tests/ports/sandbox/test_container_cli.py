@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.sandbox.container_cli import ContainerCli, connected
+from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.refusals import Refused
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes import podman
@@ -71,10 +72,10 @@ async def test_a_snapshot_is_an_image(sandbox: RemoteSandbox, vendor: ContainerC
     await ran(sandbox, ref, "j", "echo kept > f")
     image = await sandbox.snapshot(ref)
     await ran(sandbox, ref, "k", "echo later > f")
-    other = await sandbox.ensure(SandboxSpec(key="other", image=image, limits=MODEST))
+    other = await sandbox.ensure(SandboxSpec(key="other", snapshot=image, limits=MODEST))
     assert (await ran(sandbox, other, "j", "cat f; touch f")).out == b"kept\n"
     with pytest.raises(Gone):
-        await sandbox.ensure(SandboxSpec(key="third", image=image[:-16] + "0" * 16))
+        await sandbox.ensure(SandboxSpec(key="third", snapshot=image[:-16] + "0" * 16))
 
 
 async def test_a_container_ends_by_itself(sandbox: RemoteSandbox, vendor: ContainerCli) -> None:
@@ -93,18 +94,21 @@ async def test_a_container_ends_by_itself(sandbox: RemoteSandbox, vendor: Contai
 
 
 async def test_what_cannot_be_is_said(sandbox: RemoteSandbox, vendor: ContainerCli) -> None:
+    snapshot = await sandbox.snapshot(await made(sandbox, "snapped"))
     with pytest.raises(PolicyUnsupported):
         await sandbox.ensure(SandboxSpec(key="one", egress=("example.org",)))
-    for image in ("no/such image", "--privileged"):
-        with pytest.raises(BadSpec):
+    for image in ("no/such image", "--privileged", "dir:/etc", "127.0.0.1:80/x", snapshot, "registry.example.org/x"):
+        with pytest.raises(BadSpec, match=r"pawl\.sandbox\.image"):
             await sandbox.ensure(SandboxSpec(key="one", image=image))
+    with pytest.raises(BadSpec, match="no snapshot"):
+        await sandbox.ensure(SandboxSpec(key="one", snapshot=podman.IMAGE))
     with pytest.raises(Refused, match="Install podman"):
-        await connected("/nowhere/podman", podman.IMAGE, "x")
+        await connected("/nowhere/podman", ContainerImages(podman.IMAGE, "x"))
 
 
 async def test_what_the_machine_enforces_is_asked(tmp_path: Path, vendor: ContainerCli) -> None:
     program = tmp_path / "sandboxes/podman"
-    assert (await connected(str(program), podman.IMAGE, "x")).capabilities.hard_limits
+    assert (await connected(str(program), ContainerImages(podman.IMAGE, "x"))).capabilities.hard_limits
     rootless = {"host": {"security": {"rootless": True}, "cgroupVersion": "v1", "cgroupControllers": ["cpu"]}}
     for info, hard in (
         (rootless, False),
@@ -114,5 +118,5 @@ async def test_what_the_machine_enforces_is_asked(tmp_path: Path, vendor: Contai
         said = tmp_path / "docker"
         said.write_text(f"#!/bin/sh\necho '{json.dumps(info)}'\n")
         said.chmod(0o755)
-        capabilities = (await connected(str(said), podman.IMAGE, "x")).capabilities
+        capabilities = (await connected(str(said), ContainerImages(podman.IMAGE, "x"))).capabilities
         assert (capabilities.hard_limits, capabilities.tier.split(",")[0]) == (hard, "docker")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -252,7 +253,7 @@ async def test_folder_and_environment_of_a_command(sandbox: Sandbox, ref: Sandbo
 
 async def test_what_a_provider_cannot_enforce_is_refused(sandbox: Sandbox, ref: SandboxRef) -> None:
     if not sandbox.capabilities.images:
-        with pytest.raises((BadSpec, PolicyUnsupported)):
+        with pytest.raises(PolicyUnsupported, match=r"pawl\.sandbox\.image"):
             await sandbox.ensure(SandboxSpec(key="i", image="debian"))
     if not sandbox.capabilities.snapshot:
         with pytest.raises(PolicyUnsupported):
@@ -265,11 +266,20 @@ async def test_a_snapshot_is_kept_until_it_is_forgotten(sandbox: Sandbox, ref: S
     for _ in range(2):
         await sandbox.forget(unwanted)
     with pytest.raises(Gone):
-        await sandbox.ensure(SandboxSpec(key="late", image=unwanted, limits=MODEST))
-    warm = await sandbox.ensure(SandboxSpec(key="warm", image=kept, limits=MODEST))
+        await sandbox.ensure(SandboxSpec(key="late", snapshot=unwanted, limits=MODEST))
+    warm = await sandbox.ensure(SandboxSpec(key="warm", snapshot=kept, limits=MODEST))
     assert await sandbox.read(warm, "/work/file", 10) == b"kept"
     with pytest.raises(BadSpec):
         await sandbox.forget("debian")
+
+
+async def test_a_repository_cannot_name_a_snapshot(sandbox: Sandbox, ref: SandboxRef) -> None:
+    await sandbox.write(ref, "/work/file", b"of another repository")
+    kept = await sandbox.snapshot(ref)
+    with suppress(BadSpec, PolicyUnsupported):  # a registry may have an image of any name
+        sly = await sandbox.ensure(SandboxSpec(key="sly", image=kept, limits=MODEST))
+        with pytest.raises(FileNotFoundError):
+            await sandbox.read(sly, "/work/file", 100)
 
 
 def _supervisor_of(pid: int, word: str) -> int:

@@ -193,13 +193,13 @@ async def test_a_snapshot_is_the_next_image_and_later_changes_are_not_in_it(vend
     await vendor.put(instance, "/work/a", b"kept")
     kept = await vendor.snapshot(instance)
     await vendor.put(instance, "/work/a", b"later")
-    second = await vendor.make(SPEC.model_copy(update={"key": "two", "image": kept}))
+    second = await vendor.make(SPEC.model_copy(update={"key": "two", "snapshot": kept}))
     assert await vendor.get(second, "/work/a", 100) == b"kept"
 
 
 async def test_a_snapshot_in_use_is_not_removed(service: FakeNorthflank, vendor: NorthflankVendor) -> None:
     kept = await vendor.snapshot(await vendor.make(SPEC))
-    await vendor.make(SPEC.model_copy(update={"key": "two", "image": kept}))
+    await vendor.make(SPEC.model_copy(update={"key": "two", "snapshot": kept}))
     with pytest.raises(SandboxError):
         await vendor.forget(kept)
     await vendor.remove("two")

@@ -82,7 +82,7 @@ async def test_a_snapshot_has_the_files_and_none_of_the_jobs(sandbox: RemoteSand
     await ran(sandbox, ref, "j", "echo kept > f")
     image = await sandbox.snapshot(ref)
     await ran(sandbox, ref, "k", "echo later > f")
-    other = await sandbox.ensure(SandboxSpec(key="other", image=image, limits=MODEST))
+    other = await sandbox.ensure(SandboxSpec(key="other", snapshot=image, limits=MODEST))
     with pytest.raises(BadSpec):
         await sandbox.poll(other, "j")
     assert (await ran(sandbox, other, "j", "cat f; touch f new && echo mine")).out == b"kept\nmine\n"

@@ -199,7 +199,7 @@ async def test_a_snapshot_is_the_next_image_and_later_changes_are_not_in_it(vend
     await vendor.put(instance, "/work/a", b"kept")
     kept = await vendor.snapshot(instance)
     await vendor.put(instance, "/work/a", b"later")
-    second = await vendor.make(SandboxSpec(key="two", image=kept))
+    second = await vendor.make(SandboxSpec(key="two", snapshot=kept))
     assert await vendor.get(second, "/work/a", 100) == b"kept"
 
 
@@ -221,7 +221,7 @@ async def test_images_are_blueprints_and_one_that_is_not_there_is_a_bad_spec(ser
     with pytest.raises(BadSpec):
         await made_for(service).make(SandboxSpec(key="a", image="no-such"))
     with pytest.raises(Gone):
-        await made_for(service).make(SandboxSpec(key="a", image="snp_none"))
+        await made_for(service).make(SandboxSpec(key="a", snapshot="snp_none"))
     await made_for(service, image="base").make(SandboxSpec(key="a"))
     assert [box.asked.blueprint_name for box in service.boxes.values()] == ["base"]
 

@@ -35,7 +35,7 @@ async def ref(sandbox: BubblewrapSandbox) -> SandboxRef:
 
 
 async def started_from(sandbox: BubblewrapSandbox, image: str, key: str = "next") -> SandboxRef:
-    return await sandbox.ensure(SandboxSpec(key=key, image=image, limits=MODEST))
+    return await sandbox.ensure(SandboxSpec(key=key, snapshot=image, limits=MODEST))
 
 
 async def test_a_sandbox_starts_from_the_files_of_another(sandbox: BubblewrapSandbox, ref: SandboxRef) -> None:
@@ -181,7 +181,7 @@ async def test_a_large_tree_starts_as_fast_as_it_can_be_copied(sandbox: Bubblewr
     copies: list[float] = []
     for n in range(4):  # by turns, so that a busy machine is busy for both
         started = time.perf_counter()
-        await sandbox.ensure(SandboxSpec(key=f"n{n}", image=image))
+        await sandbox.ensure(SandboxSpec(key=f"n{n}", snapshot=image))
         starts.append(time.perf_counter() - started)
         copy = ["cp", "-a", str(tmp_path / "sandboxes/large/work"), str(tmp_path / f"copy{n}")]
         started = time.perf_counter()

@@ -132,7 +132,7 @@ async def test_a_snapshot_starts_others_and_later_changes_stay_out(vendor: Vendo
     await vendor.put(instance, "/tmp/file", b"kept")
     image = await vendor.snapshot(instance)
     await vendor.put(instance, "/tmp/file", b"later")
-    other = await vendor.make(SandboxSpec(key="two", image=image))
+    other = await vendor.make(SandboxSpec(key="two", snapshot=image))
     assert await vendor.get(other, "/tmp/file", 10) == b"kept"
     with pytest.raises(BadSpec):
         await vendor.make(SandboxSpec(key="three", image="no-such-image"))

@@ -40,7 +40,7 @@ async def made(checkouts: SandboxCheckouts, order: WorkspaceOrder) -> Image:
 
 async def exists(sandbox: BubblewrapSandbox, image: Image) -> bool:
     try:
-        await sandbox.ensure(SandboxSpec(key="look", image=image.reference))
+        await sandbox.ensure(SandboxSpec(key="look", snapshot=image.reference))
     except Gone:
         return False
     await sandbox.destroy("look")

@@ -99,8 +99,8 @@ async def test_a_snapshot_has_the_files_and_not_the_jobs(sandbox: RemoteSandbox,
     await ran(sandbox, ref, "prepare", "echo installed > /work/tool; echo first")
     reference = await sandbox.snapshot(ref)
     await ran(sandbox, ref, "change", "echo changed > /work/tool")
-    warm = await sandbox.ensure(SandboxSpec(key="two", image=reference, limits=MODEST))
+    warm = await sandbox.ensure(SandboxSpec(key="two", snapshot=reference, limits=MODEST))
     view = await ran(sandbox, warm, "prepare", "cat /work/tool; echo changed > /work/tool")
     assert view.out == b"installed\n", "the same job id in another sandbox is another run"
-    again = await sandbox.ensure(SandboxSpec(key="three", image=reference, limits=MODEST))
+    again = await sandbox.ensure(SandboxSpec(key="three", snapshot=reference, limits=MODEST))
     assert await sandbox.read(again, "/work/tool", 100) == b"installed\n"

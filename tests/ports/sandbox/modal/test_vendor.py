@@ -87,12 +87,12 @@ async def test_images_by_name_and_by_snapshot(double: Double, vendor: ModalVendo
     await vendor.put(first, "/opt/pawl/kept", b"warm")
     reference = await vendor.snapshot(first)
     await vendor.put(first, "/opt/pawl/kept", b"changed since")
-    warm = await vendor.make(SandboxSpec(key="b", image=reference))
+    warm = await vendor.make(SandboxSpec(key="b", snapshot=reference))
     assert await vendor.get(warm, "/opt/pawl/kept", 100) == b"warm"
     assert definition(double, warm).image_id == reference
     double.sandboxes.add_image(reference, ttl_seconds=-1)
     with pytest.raises(Gone, match=f"Image {reference} not found"):
-        await vendor.make(SandboxSpec(key="c", image=reference))
+        await vendor.make(SandboxSpec(key="c", snapshot=reference))
 
 
 async def test_the_installation_may_name_the_usual_image(double: Double, client: modal.Client) -> None:
