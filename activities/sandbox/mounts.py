@@ -31,6 +31,10 @@ _ETC_PATTERNS = ("java-*",)
 LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
+_SYSTEM = ("/usr", *(f"/usr/{name}" for name in (*LINKS, "libexec", "share")))
+"""What the programs in a sandbox are, or need to start."""
+
+
 class Mount(Record):
     """A host folder shown read-only at `target` inside every sandbox."""
 
@@ -51,6 +55,11 @@ def _parse_mount(part: str) -> Mount:
         raise BadSpec(f"The sandbox mount {part!r} is not /host/dir or /host/dir:/inside/dir with absolute paths.")
     if target == "/" or any(inside.is_relative_to(place) for place in _RESERVED):
         raise BadSpec(f"The sandbox mount {part!r} would hide the sandbox's own {target}. Choose another inside path.")
+    if str(inside) in _SYSTEM or any(inside.is_relative_to(f"/{name}") for name in LINKS):
+        raise BadSpec(
+            f"The sandbox mount {part!r} would hide the programs of the system at {target}. Show it elsewhere, such as "
+            f"{source}:/opt/{inside.name}, and put that into PAWL_SANDBOX_PATH where it holds programs."
+        )
     return Mount(source=Path(source), target=str(inside))
 
 

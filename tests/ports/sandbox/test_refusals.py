@@ -109,6 +109,13 @@ def test_mounts_that_make_no_sense(text: str) -> None:
         parse_mounts(text)
 
 
+@pytest.mark.parametrize("inside", ["/usr", "/usr/", "/usr/bin", "/usr/lib", "/bin", "/lib64/x", "/sbin"])
+def test_mounts_that_would_hide_the_system(inside: str) -> None:
+    with pytest.raises(BadSpec, match=r"hide the programs.*/opt/.*PAWL_SANDBOX_PATH"):
+        parse_mounts(f"/srv/tools:{inside}")
+    assert parse_mounts("/usr/local/go")
+
+
 LIMITS = SandboxLimits(memory_mb=100, processes=50)
 HALF = LIMITS.model_copy(update={"cpus": 0.5})
 
