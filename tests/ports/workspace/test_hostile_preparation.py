@@ -51,8 +51,8 @@ ATTACKS = {
         commit=$({_GIT} -c user.name=x -c user.email=x commit-tree -m x -p refs/pawl/base $({_GIT} write-tree))
         {_GIT} update-ref refs/heads/x $commit; {_GIT} bundle create -q /work/.pawl/state.bundle refs/heads/x
     """,
-    "files that are no change": """
-        echo '*' > /work/.pawl/prepared; echo '*' > /work/.pawl/exclude; echo '*' > /work/.pawl/git/info/exclude
+    "files that are no change": r"""
+        for file in prepared exclude git/info/exclude; do printf '\52\n' > /work/.pawl/$file; done
     """,
     "a folder of its own": "rm -rf /work/.pawl; ln -s /work/repo/.git /work/.pawl; ln -s /work/repo/.git .git/git",
 }
@@ -69,7 +69,7 @@ async def test_work_is_measured_as_it_is(
 ) -> None:
     prepare = Prepare(run=(ATTACKS[attack],))
     first = await prepared(clones, order, prepare)
-    commit(Path(order.repository.url), {"other.txt": "newer\n"})
+    commit(Path(order.repository.url), {"other.md": "newer\n"})
     _, sha = await clones.fetch("origin", order.repository.url)
     moved = order.repository.model_copy(update={"base_sha": sha})
     second = await prepared(clones, called(order, "t2").model_copy(update={"repository": moved}), prepare)

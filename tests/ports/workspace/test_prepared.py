@@ -24,9 +24,10 @@ from workflows.ports.sandbox import PolicyUnsupported
 pytestmark = pytest.mark.sandbox
 
 INSTALL = (
-    "mkdir -p .venv 'odd [x]' && cp README .venv/tool && echo made > 'odd [x]/lib' && echo made > own.txt",
-    "echo ran >> README; rm src/code.py; echo here > ~/.cache-of-tools",
+    "read=READ; mkdir -p .venv 'odd [x]' && cp ${read}ME .venv/tool && echo made > 'odd [x]/lib'",
+    "own=own; read=READ; echo made > $own.txt; echo ran >> ${read}ME; rm src/code.py; echo here > ~/.cache-of-tools",
 )
+"""It names none of the files that other bases change: whatever a line names would ask for a preparation of its own."""
 
 
 async def test_what_was_installed_is_there_and_is_no_change(
