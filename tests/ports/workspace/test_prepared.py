@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sandbox
 
 INSTALL = (
     "read=READ; mkdir -p .venv 'odd [x]' && cp ${read}ME .venv/tool && echo made > 'odd [x]/lib'",
-    "own=own; read=READ; echo made > $own.txt; echo ran >> ${read}ME; rm src/code.py; echo here > ~/.cache-of-tools",
+    "own=own; read=READ; echo made > ${own}.txt; echo ran >> ${read}ME; rm src/code.py; echo here > ~/.cache-of-tools",
 )
 """It names none of the files that other bases change: whatever a line names would ask for a preparation of its own."""
 
