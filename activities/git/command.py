@@ -3,12 +3,12 @@
 import asyncio
 import os
 import re
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from infra.children import ended, started
 from infra.files import replace_file
 
 _HARMLESS_RELICS = (
@@ -118,7 +118,7 @@ class Git:
         except TimeoutError:
             raise GitTimeout(f"git {arguments[0]} was stopped after {timeout_seconds:g} s.") from None
         finally:
-            await _end(process)
+            await ended(process)
         said = _last_lines(err)
         if code not in accept:
             raise GitError(f"git {arguments[0]} failed ({code}): {said}")
@@ -134,7 +134,7 @@ class Git:
         kept = {name: os.environ[name] for name in _FROM_THE_MACHINE if name in os.environ}
         own = {"HOME": str(self._home), "GIT_CONFIG_GLOBAL": str(self._configured())}
         try:
-            return await asyncio.create_subprocess_exec(
+            return await started(
                 "git",
                 *arguments,
                 stdin=asyncio.subprocess.PIPE,
@@ -192,14 +192,6 @@ async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
     stream.close()
     with suppress(BrokenPipeError, ConnectionResetError):
         await stream.wait_closed()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill what still runs, with its whole group: git's helpers must not outlive it."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
 def _last_lines(error: bytes) -> str:

@@ -4,12 +4,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from activities.git.command import GitError
 from activities.git.patches import Line
+from infra.children import ended, started
 
 HIDDEN = "[not shown: it looks like a secret]"
 _PROGRAM = Path(__file__).with_name("scanner.py")
@@ -50,7 +50,7 @@ async def without_secrets(text: str) -> str:
 
 
 async def _run(files: Mapping[str, list[tuple[int, str]]]) -> bytes:
-    process = await asyncio.create_subprocess_exec(
+    process = await started(
         sys.executable, "-I", str(_PROGRAM),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         cwd="/", env={"PYTHONUTF8": "1"}, start_new_session=True,
@@ -61,10 +61,7 @@ async def _run(files: Mapping[str, list[tuple[int, str]]]) -> bytes:
     except TimeoutError:
         raise ScanFailed(f"the scan took more than {_SECONDS} s") from None
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await ended(process)
     if process.returncode:
         raise ScanFailed(f"the scanner ended with {process.returncode}")
     return out

@@ -17,6 +17,7 @@ from activities.sandbox.container_failures import NameInUse, NotStarted, failure
 from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.refusals import Refused
 from activities.sandbox.remote.vendor import Said, Vendor, shell
+from infra.children import ended, started
 from workflows.domain.model import Record
 from workflows.ports.sandbox import (
     BadSpec,
@@ -255,7 +256,7 @@ class ContainerCli(Vendor):
     async def _call(self, *words: str, seconds: float, data: bytes | None = None) -> tuple[int, bytes, bytes]:
         """Code, output and complaints of the program. When we are cancelled it ends; what it began inside goes on."""
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await started(
                 self._program, *words, stdin=DEVNULL if data is None else PIPE, stdout=PIPE, stderr=PIPE
             )
         except FileNotFoundError as error:
@@ -266,9 +267,7 @@ class ContainerCli(Vendor):
         except TimeoutError:
             raise Transient(f"`{self.name} {words[0]}` takes longer than {seconds:g} seconds.") from None
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await ended(process)
         assert process.returncode is not None  # noqa: S101 - communicate has waited for it
         return process.returncode, out, err
 
