@@ -38,7 +38,10 @@ async def test_a_cap_of_processors_holds_for_the_whole_tree(sandbox: Sandbox) ->
     half, quarter = await share(sandbox, 0.5), await share(sandbox, 0.25)
     assert half < 0.5 * 1.15, "however busy the machine is, a cap is never exceeded"
     assert quarter < 0.25 * 1.3
-    assert await share(sandbox, None) > half, "without a cap they get what is there"
+    for _ in range(4):  # others may need the machine meanwhile
+        if await share(sandbox, None) > half:
+            return
+    pytest.fail("without a cap they get what is there")
 
 
 async def test_hard_limits_are_claimed_only_where_all_are_the_kernels(
