@@ -8,6 +8,8 @@ bin := .venv/bin
 # providers are chosen by PAWL_SANDBOX.
 SANDBOX ?=
 served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.modal --)
+# A file at a time in each process, in the order that tests/conftest.py gives.
+side_by_side := -n 2 --dist loadfile --no-loadscope-reorder
 # The tests and the demo fetch packages with the uv that setup installed.
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
@@ -21,7 +23,7 @@ demo: setup ## A ticket becomes a pull request, in the terminal and in the Tempo
 	@$(served) $(bin)/python starter.py demo $(ARGS)
 
 test: check ## Every check and every test; the kill tests last and alone, since they need the machine
-	@$(bin)/python -m pytest -n 2 --dist loadfile -m "not crash" $(ARGS)
+	@$(bin)/python -m pytest $(side_by_side) -m "not crash" $(ARGS)
 	@$(bin)/python -m pytest -m crash $(ARGS)
 
 test-fast: setup ## What needs no server, no sandbox and no kills
@@ -35,7 +37,7 @@ check: setup ## Lint, format, types, who may import whom
 
 conformance: setup ## Ask every sandbox provider everything, and write the answers to docs/operate; with ARGS, to build
 	@mkdir -p build
-	@$(bin)/python -m pytest -q -n 2 --dist loadfile tests/ports/sandbox --conformance build/conformance.json $(ARGS)
+	@$(bin)/python -m pytest -q $(side_by_side) tests/ports/sandbox --conformance build/conformance.json $(ARGS)
 	@$(bin)/python -m tests.ports.sandbox.table build/conformance.json build/conformance.json.ordinary \
 		> build/sandbox-conformance.md
 	@$(if $(strip $(ARGS)),\

@@ -37,6 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance", metavar="FILE", help="note there which sandbox provider was asked what, as JSON")
 
 
+LONG = ("test_ordinary_user.py", "test_demo.py", "test_by_command_line.py", "test_up.py")
+"""Files of a few long tests. They begin first, or the run would end with one process at work and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("live_modal"):
         go_live_at_modal()

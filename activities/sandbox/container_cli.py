@@ -42,6 +42,8 @@ _MAKE_SECONDS = 900.0
 """An image may have to be fetched first."""
 _TRANSFER_SECONDS = 300.0
 _ATTEMPTS = 5
+_NOWHERE = next(folder for folder in ("/proc", "/") if Path(folder).is_dir())
+"""The program's folder: podman's monitor writes a file `oom` into its own, where nobody looks for it."""
 _ABSENT = 44
 _PROGRAM_FAILED = 125
 _MAYBE_FAILED = (1, 255, _PROGRAM_FAILED)
@@ -257,8 +259,9 @@ class ContainerCli(Vendor):
         """Code, output and complaints of the program. When we are cancelled it ends; what it began inside goes on."""
         try:
             process = await started(
-                self._program, *words, stdin=DEVNULL if data is None else PIPE, stdout=PIPE, stderr=PIPE
-            )
+                self._program, *words,
+                stdin=DEVNULL if data is None else PIPE, stdout=PIPE, stderr=PIPE, cwd=_NOWHERE,
+            )  # fmt: skip
         except FileNotFoundError as error:
             raise Refused(f"The program {self._program} is not on PATH.", f"Install {self.name}.") from error
         try:

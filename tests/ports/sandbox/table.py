@@ -52,7 +52,7 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         match = _NODE.fullmatch(report.nodeid)
-        if match is None or (report.passed and report.when != "call"):
+        if match is None or report.skipped or (report.passed and report.when != "call"):
             return
         provider = next((name for name in NAMES if match["case"].startswith(name)), "")
         if provider:

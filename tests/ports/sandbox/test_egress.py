@@ -222,5 +222,5 @@ async def test_without_an_allowlist_there_is_no_proxy(sandbox: Sandbox, ref: San
 
 
 async def test_a_rule_that_is_none_is_refused_before_anything_runs(sandbox: Sandbox) -> None:
-    with pytest.raises(BadSpec, match=r"'https://pypi\.org' names no port"):
+    with pytest.raises(BadSpec, match=r"'https://pypi\.org' is a URL"):
         await let_out(sandbox, "pypi.org", "https://pypi.org")
