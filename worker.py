@@ -23,7 +23,6 @@ from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.orphans import sweep_orphans
-from activities.sandbox.probe import probe, refused
 from activities.sweeping import sweeping
 from activities.tracker.board import BoardTracker
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
@@ -33,7 +32,7 @@ from infra import telemetry
 from infra.card_moves import obeying_the_board
 from infra.client import is_under_way
 from infra.exits import Misused, OutOfReach, PawlError
-from infra.journal import JournalStore
+from infra.journal import journal_of
 from infra.runner import tuned_worker
 from infra.secrets import gateway_secret
 from infra.settings import Settings
@@ -53,7 +52,7 @@ Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Por
 async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]]:
     """Every capability of this machine's Pawl, with the local adapters."""
     home, secret = settings.home, gateway_secret(settings)
-    store = _journal(settings)
+    store = journal_of(settings)
     journal, clones = SqlJournal(store), TrustedClones(home / "clones")
     sandbox = await chosen_sandbox(settings, partial(keep_decisions, store))
     checkouts = SandboxCheckouts(sandbox, clones, journal)
@@ -100,25 +99,8 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
         await stopping.wait()
 
 
-def _journal(settings: Settings) -> JournalStore:
-    objects = settings.objects_url or settings.home / "objects"
-    return JournalStore(settings.database("journal", settings.journal_url), objects)
-
-
 def _steps(adapters: Sequence[Port]) -> list[Callable[..., Any]]:
     return [method for port in adapters for method in port.activities()]
-
-
-async def check_sandbox(settings: Settings) -> int:
-    """`worker.py --check-sandbox`: try the sandbox for `pawl doctor`; one JSON line, exit 0 when it holds."""
-    try:
-        sandbox = await chosen_sandbox(settings, lambda told: keep_decisions(_journal(settings), told))
-    except SandboxError as error:
-        found = refused(error)
-    else:
-        found = await probe(sandbox)
-    print(found.model_dump_json())
-    return 0 if found.ok else 1
 
 
 def _unusable(error: SandboxError) -> PawlError:
@@ -135,8 +117,6 @@ def main() -> int:
     telemetry.log_to_stderr()
     tracing = telemetry.set_up("pawl-worker")
     try:
-        if "--check-sandbox" in sys.argv[1:]:
-            return asyncio.run(check_sandbox(settings))
         asyncio.run(run(settings, tracing.plugins))
     except (PawlError, SandboxError) as error:
         problem = _unusable(error) if isinstance(error, SandboxError) else error

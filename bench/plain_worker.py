@@ -15,7 +15,7 @@ from activities.notify.console import ConsoleNotify
 from activities.tracker.board import BoardTracker
 from bench.plain import PlainCheckouts, PlainContext, PlainForge, PlainWorkspace
 from infra import telemetry
-from infra.journal import JournalStore
+from infra.journal import journal_of
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.spare import wait_until_needed
@@ -26,7 +26,7 @@ from workflows.ports import Port
 @asynccontextmanager
 async def plain_ports(settings: Settings, _: Client) -> AsyncGenerator[list[Port]]:
     home, secret = settings.home, gateway_secret(settings)
-    journal = SqlJournal(JournalStore(settings.database("journal", settings.journal_url), home / "objects"))
+    journal = SqlJournal(journal_of(settings))
     checkouts = PlainCheckouts(home / "sandboxes", journal)
     async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
         runs = GatewayRuns(gateway, secret)

@@ -13,12 +13,13 @@ from rich.console import Console as Terminal
 
 from infra import board, gateway_client, home, temporal, temporal_cli
 from infra.console import Console, safe, understood
+from infra.errands import errand
 from infra.exits import Misused, OutOfReach, PawlError, Told
 from infra.gateway.prices import PriceList
 from infra.gateway.providers import providers
 from infra.gateway.settings import GatewaySettings
 from infra.settings import Settings
-from infra.stack import ROOT, Part, absolute, environment, server_is_elsewhere
+from infra.stack import absolute, server_is_elsewhere
 from workflows import names
 from workflows.domain.model import Record
 from workflows.domain.words import counted
@@ -42,7 +43,7 @@ class Finding(Record):
 
 
 class _Tried(Record):
-    """What `worker.py --check-sandbox` prints."""
+    """What `errand check-sandbox` prints."""
 
     ok: bool
     message: str
@@ -107,10 +108,8 @@ def home_privacy(settings: Settings) -> Finding:
 
 def _sandbox(settings: Settings) -> Finding:
     """The worker tries a real sandbox in a process of its own: this side never loads the adapters."""
-    argv = [sys.executable, str(ROOT / "worker.py"), "--check-sandbox"]
-    env = environment(settings, Part.WORKER, os.environ)
     try:
-        ran = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=env)
+        ran = errand(settings, "check-sandbox")
     except subprocess.TimeoutExpired:
         return Finding(check="sandbox", health=Health.BROKEN, what="no answer within 60 s", fix="Try it again.")
     try:

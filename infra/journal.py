@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import VARCHAR
 from sqlalchemy.exc import IntegrityError
 
+from infra.settings import Settings
 from infra.storage import READS, Objects, open_engine
 from workflows.domain.model import Record
 from workflows.ports.journal import Entry, EntryKind
@@ -169,4 +170,11 @@ def _entry(row: sa.RowMapping) -> Entry:
         key=row["key"],
         body=row["body"],
         at=datetime.fromisoformat(row["at"]),
+    )
+
+
+def journal_of(settings: Settings) -> JournalStore:
+    """The one of this installation."""
+    return JournalStore(
+        settings.database("journal", settings.journal_url), settings.objects_url or settings.home / "objects"
     )

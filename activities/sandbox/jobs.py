@@ -76,7 +76,7 @@ def has_ended(folder: Path) -> bool:
 
 
 def kill(folder: Path) -> None:
-    """Have the supervisor end the whole tree, and wait until it has. If it does not, its own death does."""
+    """Have the supervisor end the whole tree, and wait until it is gone itself. If it does not, its death does."""
     control = _control(folder)
     if control is None:
         return
@@ -84,7 +84,7 @@ def kill(folder: Path) -> None:
         os.write(control, b"k")
     os.close(control)
     deadline = time.monotonic() + _KILL_SECONDS
-    while not has_ended(folder):
+    while _has_supervisor(folder):
         if time.monotonic() > deadline:
             os.kill(int((folder / "pid").read_text()), _SIGKILL)
             return

@@ -10,7 +10,7 @@ from infra.client import find_ticket, ticket_status
 from infra.commands import decisions
 from infra.console import Console, safe
 from infra.exits import Misused, NotFound, PawlError
-from infra.journal import JournalEvent, JournalStore
+from infra.journal import JournalEvent, JournalStore, journal_of
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows.domain.model import Record
@@ -47,9 +47,7 @@ async def events(console: Console, settings: Settings, wanted: Slice) -> None:
     settings, kinds = home.located(settings), _kinds(wanted)
     if not settings.journal_url and not (settings.home / "journal.db").exists():
         raise NotFound(f"There is no journal in {settings.home} yet.", "It begins with the first ticket: `pawl run`.")
-    store = JournalStore(
-        settings.database("journal", settings.journal_url), settings.objects_url or settings.home / "objects"
-    )
+    store = journal_of(settings)
     try:
         under = await _under(settings, store, wanted)
         place = 0

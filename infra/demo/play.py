@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,12 +20,13 @@ from infra.demo.screen import Screen
 from infra.demo.story import Story, Turns, tell_troubles
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.demo.watch import kill_in_the_middle
+from infra.errands import errand
 from infra.exits import Exit, Refused, Told
 from infra.following import statuses
 from infra.gateway.player import TAPE
 from infra.gateway.tape import read_tape
 from infra.gateway_client import keep_tape
-from infra.journal import JournalStore
+from infra.journal import JournalStore, journal_of
 from infra.settings import Settings
 from infra.stack import Stack
 from workflows.domain.decision import Action
@@ -135,6 +137,7 @@ def _settings(own: Settings, root: Path, project: Project, agreed: Terms) -> Set
         "model": agreed.model,
         "reviewer_model": agreed.reviewer_model,
         "gateway_secret": "",
+        "installation": "",
         "journal_url": "",
         "objects_url": "",
         "gateway_db_url": "",
@@ -146,13 +149,25 @@ def _settings(own: Settings, root: Path, project: Project, agreed: Terms) -> Set
 
 @asynccontextmanager
 async def _running(settings: Settings, screen: Screen) -> AsyncGenerator[Stack]:
-    """Server, gateway and worker, as processes of their own. However this ends, none of them is left."""
+    """Server, gateway and worker, as processes of their own. However this ends, neither they nor sandboxes are left."""
     stack = Stack(settings, tell=screen.heard)
+    await stack.start(screen.line)
     try:
-        await stack.start(screen.line)
         yield stack
     finally:
-        await asyncio.shield(stack.stop(_STOP_SECONDS))
+        await asyncio.shield(_stopped(stack, screen))
+
+
+async def _stopped(stack: Stack, screen: Screen) -> None:
+    await stack.stop(_STOP_SECONDS)
+    try:
+        ran = await asyncio.to_thread(errand, stack.settings, "end-sandboxes")
+    except subprocess.TimeoutExpired:
+        trouble = "no answer within a minute"
+    else:
+        trouble = ran.returncode and (ran.stderr.strip()[-500:] or f"it ended with {ran.returncode}")
+    if trouble:
+        screen.text(f"Sandboxes of this demo may be left, until their time is over: {trouble}", "yellow")
 
 
 async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Screen, *, yes: bool) -> Made:
@@ -174,7 +189,7 @@ async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Sc
         label="" if agreed.live else SCRIPTED,
     )
     started = await client.start_ticket(stack.client, order)
-    journal = JournalStore(settings.database("journal", settings.journal_url), settings.home / "objects")
+    journal = journal_of(settings)
     try:
         return await _watched(stack, journal, started, screen, yes=yes)
     finally:
