@@ -58,9 +58,10 @@ class DiskWatch:
         self._free = self._room()
         kept, held = self.look(self._folder)
         self._known = kept + held
-        with open(f"{self._memo}.new", "w") as file:
+        draft = f"{self._memo}.{os.getpid()}"  # other jobs of this sandbox measure as well
+        with open(draft, "w") as file:
             file.write(str(kept))
-        os.rename(f"{self._memo}.new", self._memo)
+        os.rename(draft, self._memo)
 
     def _room(self) -> int:
         at = os.statvfs(self._folder)

@@ -22,6 +22,8 @@ from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
 
 MODEST = SandboxLimits(memory_mb=256, processes=64, disk_mb=64, seconds=60)
+FEW = MODEST.model_copy(update={"processes": 32})
+"""For fork bombs in containers: all containers here share one uid, and with it what the kernel counts as its own."""
 PYTHON = "python3" if modal_is_live() else "/opt/python/bin/python3"
 _PROGRAMS = (Mount(source=Path(sys.base_prefix), target="/opt/python"),)
 
@@ -119,8 +121,8 @@ def host_processes(mark: str) -> list[int]:
     return found
 
 
-async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for what happens in other processes."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)

@@ -12,7 +12,7 @@ from activities.sandbox.container_images import ContainerImages
 from activities.sandbox.refusals import Refused
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes import podman
-from tests.ports.sandbox.providers import MODEST, made, python, ran
+from tests.ports.sandbox.providers import FEW, MODEST, made, python, ran
 from workflows.ports.sandbox import BadSpec, ExitReason, Gone, PolicyUnsupported, SandboxSpec
 
 pytestmark = [
@@ -52,7 +52,7 @@ async def test_a_command_has_no_way_up_or_out(sandbox: RemoteSandbox) -> None:
 
 
 async def test_the_kernel_keeps_the_limits(sandbox: RemoteSandbox, vendor: ContainerCli) -> None:
-    ref = await sandbox.ensure(SandboxSpec(key="one", limits=MODEST.model_copy(update={"cpus": 0.5})))
+    ref = await sandbox.ensure(SandboxSpec(key="one", limits=FEW.model_copy(update={"cpus": 0.5})))
     tree = "import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        kept = b'x' * 80_000_000\n"
     tree += "        time.sleep(60)\ntime.sleep(60)"
     assert (await ran(sandbox, ref, "memory", python(tree))).reason is ExitReason.OOM

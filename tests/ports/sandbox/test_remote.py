@@ -13,7 +13,7 @@ import pytest
 from activities.sandbox.remote import archive
 from activities.sandbox.remote.sandbox import RemoteSandbox
 from tests.fakes.box_vendor import BoxVendor
-from tests.ports.sandbox.providers import MODEST, host_processes, made, python, ran, shell, until
+from tests.ports.sandbox.providers import FEW, MODEST, host_processes, made, python, ran, shell, until
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import BadSpec, ExitReason, JobState, SandboxRef, SandboxSpec, Transient
 
@@ -179,7 +179,8 @@ async def test_shared_memory_counts_once(sandbox: RemoteSandbox, ref: SandboxRef
     assert (await ran(sandbox, ref, "j", python(shared))).reason is ExitReason.EXITED
 
 
-async def test_a_fork_bomb(sandbox: RemoteSandbox, ref: SandboxRef, mark: str) -> None:
+async def test_a_fork_bomb(sandbox: RemoteSandbox, mark: str) -> None:
+    ref = await made(sandbox, limits=FEW)
     bomb = f"""
 import os, time
 mark = {mark}
