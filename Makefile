@@ -8,8 +8,8 @@ bin := .venv/bin
 # providers are chosen by PAWL_SANDBOX.
 SANDBOX ?=
 served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.modal --)
-# A file at a time in each process, in the order that tests/conftest.py gives.
-side_by_side := -n 2 --dist loadfile --no-loadscope-reorder
+# A file at a time in each process, in the order that tests/conftest.py gives. Twice as many as cores: tests wait a lot.
+side_by_side := -n 4 --dist loadfile --no-loadscope-reorder
 # The tests and the demo fetch packages with the uv that setup installed.
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1

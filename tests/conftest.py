@@ -37,12 +37,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance", metavar="FILE", help="note there which sandbox provider was asked what, as JSON")
 
 
-LONG = ("test_ordinary_user.py", "test_demo.py", "test_by_command_line.py", "test_up.py")
-"""Files of a few long tests. They begin first, or the run would end with one process at work and the others idle."""
+LONG = (
+    "test_contract.py",
+    "test_ordinary_user.py",
+    "test_demo.py",
+    "test_cli.py",
+    "test_by_command_line.py",
+    "test_up.py",
+    "test_files.py",
+    "test_sweep.py",
+)
+"""Files that take long, the longest first. They begin first, or the run would end with one process at work and the
+others idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONG)
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 def pytest_configure(config: pytest.Config) -> None:

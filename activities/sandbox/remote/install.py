@@ -29,7 +29,7 @@ for folder in /opt/pawl "${HOME:-/root}/.pawl" /var/tmp/.pawl; do
         [ -x "$place/python3" ] || continue
         "$place/python3" -I -S -c "$3" "$place/python3" >/dev/null 2>&1
         case $? in
-            0) echo "$place/python3" > "$folder/python"; break ;;
+            0) echo "$place/python3" > "$folder/python.$$" && mv -f "$folder/python.$$" "$folder/python"; break ;;
             2) found=unsafe-python ;;
         esac
     done

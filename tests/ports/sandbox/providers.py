@@ -21,9 +21,10 @@ from tests.ports.sandbox.web_vendors import WEB_VENDORS
 from workflows.domain.policy import SandboxLimits
 from workflows.ports.sandbox import Command, JobState, JobView, Sandbox, SandboxRef, SandboxSpec
 
-MODEST = SandboxLimits(memory_mb=256, processes=64, disk_mb=64, seconds=60)
+MODEST = SandboxLimits(memory_mb=256, processes=128, disk_mb=64, seconds=60)
 FEW = MODEST.model_copy(update={"processes": 32})
-"""For fork bombs in containers: all containers here share one uid, and with it what the kernel counts as its own."""
+"""For fork bombs in containers. All containers here share one uid, and what the kernel counts by it: they must leave
+the others some of what is MODEST."""
 PYTHON = "python3" if modal_is_live() else "/opt/python/bin/python3"
 _PROGRAMS = (Mount(source=Path(sys.base_prefix), target="/opt/python"),)
 

@@ -75,16 +75,16 @@ async def test_destroy_kills_what_runs(sandbox: Sandbox, ref: SandboxRef, mark: 
     assert not host_processes(mark)
 
 
-@pytest.mark.parametrize("code", [0, 7, 124, 126, 127, 137, 255])
-async def test_exit_codes_are_exact(sandbox: Sandbox, ref: SandboxRef, code: int) -> None:
-    view = await ran(sandbox, ref, "j", f"exit {code}")
-    assert (view.reason, view.code) == (ExitReason.EXITED, code)
+async def test_exit_codes_are_exact(sandbox: Sandbox, ref: SandboxRef) -> None:
+    for code in (0, 7, 124, 126, 127, 137, 255):
+        view = await ran(sandbox, ref, f"exit {code}", f"exit {code}")
+        assert (view.reason, view.code) == (ExitReason.EXITED, code)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGPIPE])
-async def test_death_by_signal_is_not_an_exit_code(sandbox: Sandbox, ref: SandboxRef, number: int) -> None:
-    view = await ran(sandbox, ref, "j", f"echo before; kill -{int(number)} $$; sleep 5")
-    assert (view.reason, view.code, view.out, view.err) == (ExitReason.SIGNALLED, number, b"before\n", b"")
+async def test_death_by_signal_is_not_an_exit_code(sandbox: Sandbox, ref: SandboxRef) -> None:
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGPIPE):
+        view = await ran(sandbox, ref, number.name, f"echo before; kill -{int(number)} $$; sleep 5")
+        assert (view.reason, view.code, view.out, view.err) == (ExitReason.SIGNALLED, number, b"before\n", b"")
 
 
 async def test_a_command_that_does_not_exist(sandbox: Sandbox, ref: SandboxRef) -> None:
@@ -202,7 +202,7 @@ async def test_a_cancelled_watcher_leaves_the_job_alone(sandbox: Sandbox, ref: S
 
 
 async def test_a_flood_of_output_is_cut_and_does_not_block(sandbox: Sandbox, ref: SandboxRef) -> None:
-    script = "head -c 300000000 /dev/zero; head -c 300000000 /dev/zero >&2; exit 9"
+    script = "head -c 60000000 /dev/zero; head -c 60000000 /dev/zero >&2; exit 9"
     view = await ran(sandbox, ref, "j", script)
     assert (view.code, view.truncated) == (9, True)
     assert 1_000_000 < len(view.out) == len(view.err) < 20_000_000

@@ -18,14 +18,12 @@ def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize(
-    "path", ["../about.json", "/work/../about.json", "/etc/passwd", "/", "/work", "/workx/a", "a\0b"]
-)
-async def test_paths_that_are_not_below_work(sandbox: Sandbox, ref: SandboxRef, path: str) -> None:
-    with pytest.raises(Denied):
-        await sandbox.read(ref, path, 100)
-    with pytest.raises(Denied):
-        await sandbox.write(ref, path, b"x")
+async def test_paths_that_are_not_below_work(sandbox: Sandbox, ref: SandboxRef) -> None:
+    for path in ("../about.json", "/work/../about.json", "/etc/passwd", "/", "/work", "/workx/a", "a\0b"):
+        with pytest.raises(Denied):
+            await sandbox.read(ref, path, 100)
+        with pytest.raises(Denied):
+            await sandbox.write(ref, path, b"x")
 
 
 async def test_reading_follows_no_link_and_takes_regular_files_only(

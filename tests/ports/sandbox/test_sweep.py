@@ -7,7 +7,7 @@ import pytest
 from activities.sandbox.sweep import sweep
 from activities.sweeping import Swept
 from tests.ports.sandbox.providers import PROVIDERS
-from workflows.ports.sandbox import Gone, Sandbox, SandboxSpec, Transient
+from workflows.ports.sandbox import Gone, Sandbox, SandboxRef, SandboxSpec, Transient
 
 pytestmark = pytest.mark.sandbox
 
@@ -69,10 +69,10 @@ async def test_one_that_cannot_be_taken_does_not_keep_the_others(
     assert await living(sandbox) == set(keys) - {"orphan"}
 
 
-async def test_a_sweep_names_what_it_may_take(sandbox: Sandbox, keys: dict[str, str]) -> None:
+async def test_a_sweep_names_what_it_may_take(sandbox: Sandbox, ref: SandboxRef) -> None:
     with pytest.raises(ValueError, match="every sandbox there is"):
-        await sweep(sandbox, {}, (), HOUR, datetime.now(UTC))
-    assert await living(sandbox) == set(keys)
+        await sweep(sandbox, {}, (), HOUR, datetime.now(UTC) + 2 * HOUR)
+    assert await living(sandbox) == {ref.key}
 
 
 async def test_a_session_whose_sandbox_was_taken_is_told_so(sandbox: Sandbox) -> None:
