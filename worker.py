@@ -13,6 +13,7 @@ import httpx
 from temporalio.client import Client, Plugin
 
 from activities.agent.builtin import BuiltinAgent
+from activities.agent.models import load_apis
 from activities.context.repository import RepositoryContext
 from activities.forge.bare_git import BareGitForge
 from activities.git import TrustedClones
@@ -111,7 +112,7 @@ def _unusable(error: SandboxError) -> PawlError:
 
 
 def main() -> int:
-    wait_until_needed()
+    wait_until_needed(load_apis)
     os.umask(0o077)  # journal, clones and objects hold people's tickets and code
     settings = Settings()
     telemetry.log_to_stderr()

@@ -9,8 +9,9 @@ from typing import Protocol
 from pydantic_ai.messages import ModelResponse
 from temporalio import activity
 
+from activities.agent.ask import Ask
 from activities.agent.briefing import briefed
-from activities.agent.models import WINDOW_TOKENS, Ask, GatewayModels, MoneyOut, spend_of
+from activities.agent.models import WINDOW_TOKENS, GatewayModels, MoneyOut, spend_of
 from activities.agent.past import Past, turn_id, turn_key
 from activities.agent.tools import definitions
 from activities.agent.transcript import Next, Turn, conversation, dump_answer, is_full, load_answer

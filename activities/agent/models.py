@@ -1,31 +1,20 @@
-"""Model calls through the gateway: the one file that knows how pydantic-ai speaks to each provider's API."""
+"""Model calls through the gateway, by pydantic-ai's adapter of each provider's API."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import cast
 
 import httpx2
-from anthropic import AsyncAnthropic
 from genai_prices import calc_price
-from openai import AsyncOpenAI
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.exceptions import AgentRunError, ModelAPIError, ModelHTTPError
-from pydantic_ai.messages import ModelMessage, ModelResponse
-from pydantic_ai.models import Model, ModelRequestParameters
-from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
-from pydantic_ai.models.openai import (
-    OpenAIChatModel,
-    OpenAIChatModelSettings,
-    OpenAIResponsesModel,
-    OpenAIResponsesModelSettings,
-)
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.settings import ModelSettings
-from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.messages import ModelResponse
+from pydantic_ai.models import ModelRequestParameters
 from temporalio.exceptions import ApplicationError
 
+from activities.agent.ask import Ask, Made
 from activities.errors import again, stop
 from workflows.domain.budget import Spend
 from workflows.domain.failures import Failure
@@ -38,20 +27,6 @@ WINDOW_TOKENS = 180_000
 IDLE_SECONDS = 330
 """How long the stream may be silent: a little more than the gateway lets the provider be."""
 TAPE = "tape"
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One model call."""
-
-    model: str
-    """`provider:model`."""
-    session: str
-    seq: int
-    token: str
-    """The run token: the only credential this side holds."""
-    messages: list[ModelMessage]
-    tools: Sequence[ToolDefinition]
 
 
 class MoneyOut(Exception):
@@ -75,7 +50,7 @@ class GatewayModels:
 
         Raises MoneyOut, or the ApplicationError that says whether trying again can help.
         """
-        model, settings = self._model(ask)
+        model, settings = await self._model(ask)
         tools = ModelRequestParameters(function_tools=list(ask.tools), allow_text_output=True)
         try:
             async with model_request_stream(
@@ -94,16 +69,16 @@ class GatewayModels:
     async def close(self) -> None:
         await self._http.aclose()
 
-    def _model(self, ask: Ask) -> tuple[Model, ModelSettings]:
+    async def _model(self, ask: Ask) -> Made:
         """The adapter for this call. It is made per call because the token is the session's; that costs 0.2 ms."""
         provider, _, name = ask.model.partition(":")
-        make = _FLAVOURS.get(provider)
-        if make is None or not name:
+        if provider not in _APIS or not name:
             raise stop(
                 Failure.UNKNOWN_MODEL,
                 f"{ask.model!r} names no model that Pawl can call.",
-                f"Write provider:model, with one of the providers {', '.join(sorted(_FLAVOURS))}.",
+                f"Write provider:model, with one of the providers {', '.join(sorted(_APIS))}.",
             )
+        make = await asyncio.to_thread(_api, provider)
         model, settings = make(self._url, self._http, ask, ask.model if provider == TAPE else name)
         settings["max_tokens"] = OUTPUT_TOKENS
         settings["extra_headers"] = {SEQ_HEADER: str(ask.seq)}
@@ -129,36 +104,26 @@ def spend_of(model: str, answer: ModelResponse) -> Spend:
         return counted.model_copy(update={"unpriced": 1})
 
 
-_Made = tuple[Model, ModelSettings]
-
-
-def _anthropic(url: str, http: httpx2.AsyncClient, ask: Ask, name: str) -> _Made:
-    client = AsyncAnthropic(api_key=ask.token, base_url=f"{url}/anthropic", http_client=http, max_retries=0)
-    settings = AnthropicModelSettings(anthropic_cache=True)
-    return AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client)), settings
-
-
-def _openai(url: str, http: httpx2.AsyncClient, ask: Ask, name: str) -> _Made:
-    settings = OpenAIResponsesModelSettings(openai_store=False, openai_prompt_cache_key=ask.session)
-    return OpenAIResponsesModel(name, provider=_openai_provider(url, http, ask)), settings
-
-
-def _openai_chat(url: str, http: httpx2.AsyncClient, ask: Ask, name: str) -> _Made:
-    settings = OpenAIChatModelSettings(openai_prompt_cache_key=ask.session)
-    return OpenAIChatModel(name, provider=_openai_provider(url, http, ask)), settings
-
-
-def _openai_provider(url: str, http: httpx2.AsyncClient, ask: Ask) -> OpenAIProvider:
-    client = AsyncOpenAI(api_key=ask.token, base_url=f"{url}/openai/v1", http_client=http, max_retries=0)
-    return OpenAIProvider(openai_client=client)
-
-
-_FLAVOURS: dict[str, Callable[[str, httpx2.AsyncClient, Ask, str], _Made]] = {
-    "anthropic": _anthropic,
-    TAPE: _anthropic,  # tapes are written as Anthropic Messages
-    "openai": _openai,
-    "openai-chat": _openai_chat,
+_Api = Callable[[str, httpx2.AsyncClient, Ask, str], Made]
+_APIS = {
+    "anthropic": ("anthropic_api", "messages"),
+    TAPE: ("anthropic_api", "messages"),  # tapes are written as Anthropic Messages
+    "openai": ("openai_api", "responses"),
+    "openai-chat": ("openai_api", "chat"),
 }
+"""Module beside this one and function in it, by provider."""
+
+
+def load_apis() -> None:
+    """Load every provider's library, which takes seconds. Without it each is loaded by the first call it answers."""
+    for provider in _APIS:
+        _api(provider)
+
+
+def _api(provider: str) -> _Api:
+    module, function = _APIS[provider]
+    return getattr(import_module(f"activities.agent.{module}"), function)
+
 
 _FINAL: dict[str, tuple[Failure, str]] = {
     "tape_mismatch": (Failure.TAPE_MISMATCH, ""),

@@ -215,6 +215,26 @@ async def test_a_spare_is_loaded_beforehand_and_serves_when_its_predecessor_dies
         await until_gone(pid)
 
 
+LOADING = """
+    import os, pathlib, sys, time
+    sys.path.insert(0, {root!r})
+    from infra import spare
+    spare.REST_SECONDS = 0.1
+    spare.wait_until_needed(pathlib.Path("more").touch)
+    pathlib.Path("ready").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+async def test_a_spare_loads_more_while_it_waits_and_one_that_serves_does_not(tmp_path: Path) -> None:
+    what = program(tmp_path, LOADING.format(root=str(ROOT)))
+    async with running(what, []):
+        assert not (tmp_path / "more").exists()
+    async with running(replace(what, has_spare=True), []), asyncio.timeout(20):
+        while not (tmp_path / "more").exists():  # noqa: ASYNC110  # another process: no event to wait for
+            await asyncio.sleep(0.02)
+
+
 async def test_a_spare_that_was_killed_is_replaced_by_a_fresh_start(tmp_path: Path) -> None:
     what = replace(program(tmp_path, SPARE.format(root=str(ROOT))), has_spare=True)
     async with running(what, []) as supervised:

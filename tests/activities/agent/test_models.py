@@ -1,5 +1,7 @@
 """Model calls through a real gateway to a provider that can fail, in every API and every way."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -10,7 +12,8 @@ import pytest
 from pydantic_ai.messages import ModelRequest, ModelResponse, SystemPromptPart, ToolReturnPart, UserPromptPart
 from temporalio.exceptions import ApplicationError
 
-from activities.agent.models import Ask, GatewayModels, spend_of
+from activities.agent.ask import Ask
+from activities.agent.models import GatewayModels, spend_of
 from activities.agent.tools import definitions
 from activities.agent.transcript import dump_answer, load_answer
 from tests.activities.agent.bench import CLAUDE, in_order, says, text, use
@@ -20,6 +23,7 @@ from tests.fakes.provider import FakeProvider, Fault, running
 from workflows.domain.session import Role
 
 FIRST = ModelRequest([SystemPromptPart("rules"), UserPromptPart("work")])
+ROOT = Path(__file__).parents[3]
 Served = Callable[..., Awaitable[tuple[Gateway, FakeProvider]]]
 
 
@@ -133,3 +137,13 @@ async def test_what_an_answer_costs(served: Served) -> None:
     assert priced.usd == (await gateway.bill()).spend.usd
     assert (spend_of("tape:0", answer).usd, spend_of("tape:0", answer).unpriced) == (Decimal(0), 0)
     assert (spend_of("openai:nobody-knows", answer).usd, spend_of("openai:nobody-knows", answer).unpriced) == (0, 1)
+
+
+def test_a_library_is_loaded_where_it_is_used() -> None:
+    """They are half of what a worker loads, and most workers use one of them."""
+    script = "import sys, worker; sys.argv[1:] and worker.load_apis(); print(*{'openai', 'anthropic'} & {*sys.modules})"
+    for more, wanted in ([], []), (["all"], ["anthropic", "openai"]):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *more], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert sorted(ran.stdout.split()) == wanted
