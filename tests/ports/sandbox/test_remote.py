@@ -197,7 +197,7 @@ while True:
 
 
 async def test_disk(sandbox: RemoteSandbox, ref: SandboxRef) -> None:
-    many = "mkdir -p many; for i in $(seq 60); do head -c 10000000 /dev/zero > many/$i; done; sleep 5"
+    many = "mkdir -p many; for i in $(seq 60); do head -c 10000000 /dev/zero > many/$i; done; sleep 12"
     assert (await ran(sandbox, ref, "j", many)).reason is ExitReason.DISK
     freed = await ran(sandbox, ref, "k", "rm -r many; sleep 0.4; echo freed")
     assert (freed.reason, freed.out) == (ExitReason.EXITED, b"freed\n")

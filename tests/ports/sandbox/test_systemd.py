@@ -70,7 +70,7 @@ def test_what_systemd_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert found.launcher(MODEST.model_copy(update={"cpus": 1.5})) == [
         *(f"{tmp_path}/bin/systemd-run", "--user", "--scope", "--quiet", "--collect", "--no-ask-password"),
         *("--property", "MemoryMax=268435456", "--property", "MemorySwapMax=0"),
-        *("--property", "TasksMax=72", "--property", "CPUQuota=150%"),
+        *("--property", "TasksMax=136", "--property", "CPUQuota=150%"),
         *("--", "/usr/bin/env", "-i"),
     ]
     assert len(asked(tmp_path)) == 1, "it is asked once"

@@ -111,7 +111,7 @@ async def test_how_commands_end(host: UnsafeHost, ref: SandboxRef) -> None:
     died = await ran(host, ref, "signal", "kill -9 $$")
     assert (died.reason, died.code) == (ExitReason.SIGNALLED, signal.SIGKILL)
     assert (await ran(host, ref, "none", Command(argv=("no-such-program",)))).code == 127
-    assert (await ran(host, ref, "disk", "fallocate -l 60M a; fallocate -l 60M b; sleep 5")).reason is ExitReason.DISK
+    assert (await ran(host, ref, "disk", "fallocate -l 60M a; fallocate -l 60M b; sleep 12")).reason is ExitReason.DISK
 
 
 async def test_its_memory_is_watched(host: UnsafeHost, ref: SandboxRef) -> None:
