@@ -22,10 +22,10 @@ class DiskWatch:
     """Watches the bytes below one folder.
 
     Measuring a tree costs time, free space of the file system costs nothing: the tree is measured when the file
-    system lost as much as the tree may still grow, and every few seconds.
+    system lost as much as the tree may still grow, and every few seconds, since others may free as much as it takes.
     """
 
-    _INTERVAL = 5.0
+    _INTERVAL, _SHORT = 5.0, 1.0
 
     def __init__(self, folder: str, limit: int, memo: str) -> None:
         self.look: Callable[[str], tuple[int, int]] = _look
@@ -34,23 +34,23 @@ class DiskWatch:
         self._known = _read_number(memo)
         self._allowed = max(limit, self._known)  # a sandbox that is over its limit may still delete files
         self._free = self._room()
-        self._next = time.monotonic() + self._INTERVAL
+        self._seen = time.monotonic()
         self._rest_until = 0.0
 
     def exceeded(self) -> bool:
         now = time.monotonic()
         grown = self._free - self._room()
-        if now < self._rest_until or (self._known + grown <= self._limit and now < self._next):
+        if now < self._rest_until or (self._known + grown <= self._limit and now < self._seen + self._INTERVAL):
             return False
         self.measure()
-        ended = time.monotonic()
-        self._rest_until = ended + _SHARE * (ended - now)
-        self._next = ended + self._INTERVAL
+        self._seen = time.monotonic()
+        self._rest_until = self._seen + _SHARE * (self._seen - now)
         return self._known > self._allowed
 
     def exceeded_at_end(self) -> bool:
         """Whether the command ended over the limit, for commands too short to be caught at it."""
-        if self._free - self._room() > self._limit // 16 or self._known > self._limit:
+        is_long = time.monotonic() > max(self._seen + self._SHORT, self._rest_until)
+        if is_long or self._free - self._room() > self._limit // 16 or self._known > self._limit:
             self.measure()
         return self._known > self._allowed
 

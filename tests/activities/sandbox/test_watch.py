@@ -1,8 +1,13 @@
 """The disk watch of several jobs of one sandbox, which all note what they have measured in the same place."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from activities.sandbox.supervisor.watch import DiskWatch
 
 _MEASURES = """
 import sys
@@ -21,3 +26,18 @@ def test_jobs_measure_at_the_same_time(tmp_path: Path) -> None:
     assert [job.wait(60) for job in jobs] == [0, 0, 0]
     assert int(memo.read_text()) > 1 << 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["usage", "work"]
+
+
+def test_a_command_that_took_its_time_is_measured_though_others_have_freed_as_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, before = DiskWatch(str(tmp_path), 1 << 20, str(tmp_path / "usage")), os.statvfs(tmp_path)
+
+    def unchanged(_: str) -> os.statvfs_result:
+        return before
+
+    monkeypatch.setattr(os, "statvfs", unchanged)
+    (tmp_path / "large").write_bytes(bytes(2 << 20))
+    assert not watch.exceeded_at_end(), "it was short"
+    monkeypatch.setattr(DiskWatch, "_SHORT", 0)
+    assert watch.exceeded_at_end()
