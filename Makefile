@@ -8,7 +8,7 @@ bin := .venv/bin
 # providers are chosen by PAWL_SANDBOX.
 SANDBOX ?=
 served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.modal --)
-# A file at a time in each process, in the order that tests/conftest.py gives. Twice as many as cores: tests wait a lot.
+# A file at a time in each process, in the order that tests/conftest.py gives. Four suit two processors: tests wait a lot.
 side_by_side := -n 4 --dist loadfile --no-loadscope-reorder
 # The tests and the demo fetch packages with the uv that setup installed.
 export UV := $(CURDIR)/.tools/uv/bin/uv

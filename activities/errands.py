@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 
 from activities.journal.decisions import keep_decisions
 from activities.sandbox.choice import chosen_sandbox
+from activities.sandbox.local import LocalSandbox
 from activities.sandbox.probe import probe, refused
 from infra import telemetry
 from infra.journal import journal_of
@@ -33,6 +34,8 @@ async def end_sandboxes(settings: Settings) -> int:
     try:
         sandbox = await _chosen(settings)
         found = await sandbox.list(OURS)
+        if isinstance(sandbox, LocalSandbox):
+            await sandbox.sweep()  # what a worker that was killed had half removed
     except SandboxError as error:
         print(error, file=sys.stderr)
         return 1
@@ -43,7 +46,7 @@ async def end_sandboxes(settings: Settings) -> int:
 async def _destroyed(sandbox: Sandbox, key: str) -> bool:
     try:
         await sandbox.destroy(key)
-    except SandboxError as error:
+    except Exception as error:  # a full disk, a locked journal: the others are still to be ended
         print(f"{key}: {error}", file=sys.stderr)
         return False
     return True

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 import worker
 from activities.agent.builtin import BuiltinAgent
+from activities.agent.models import load_apis
 from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
@@ -46,7 +47,7 @@ async def plain_ports(settings: Settings, _: Client) -> AsyncGenerator[list[Port
 
 
 if __name__ == "__main__":
-    wait_until_needed()
+    wait_until_needed(load_apis)
     telemetry.log_to_stderr()
     asyncio.run(worker.run(Settings(), [], plain_ports))
     exit_now(0)

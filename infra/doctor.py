@@ -43,7 +43,7 @@ class Finding(Record):
 
 
 class _Tried(Record):
-    """What `errand check-sandbox` prints."""
+    """What activities/errands.py prints."""
 
     ok: bool
     message: str
@@ -107,7 +107,7 @@ def home_privacy(settings: Settings) -> Finding:
 
 
 def _sandbox(settings: Settings) -> Finding:
-    """The worker tries a real sandbox in a process of its own: this side never loads the adapters."""
+    """A process of its own tries a real sandbox: this side never loads the adapters."""
     try:
         ran = errand(settings, "check-sandbox")
     except subprocess.TimeoutExpired:

@@ -13,8 +13,8 @@ REST_SECONDS = 5.0
 
 def wait_until_needed(load_more: Callable[[], None] = lambda: None) -> None:
     """For a program that has started nothing yet: in a spare, return when the supervisor writes a line to standard
-    input, and end when the supervisor has no more need of it; `load_more` is called meanwhile, for what others load
-    when they first use it. Elsewhere, return at once."""
+    input, and end when the supervisor has no more need of it. After a rest it calls `load_more`, to the end, for what
+    others load when they first use it. Elsewhere, return at once."""
     if not os.environ.pop(VARIABLE, ""):
         return
     if not select.select([sys.stdin], [], [], REST_SECONDS)[0]:

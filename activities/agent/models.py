@@ -38,6 +38,7 @@ class GatewayModels:
 
     def __init__(self, gateway_url: str) -> None:
         self._url = gateway_url.rstrip("/")
+        self._apis: dict[str, _Api] = {}
         # A proxy set for the way out must not see run tokens on the way to our own gateway.
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(IDLE_SECONDS, connect=10),
@@ -78,8 +79,9 @@ class GatewayModels:
                 f"{ask.model!r} names no model that Pawl can call.",
                 f"Write provider:model, with one of the providers {', '.join(sorted(_APIS))}.",
             )
-        make = await asyncio.to_thread(_api, provider)
-        model, settings = make(self._url, self._http, ask, ask.model if provider == TAPE else name)
+        if provider not in self._apis:
+            self._apis[provider] = await asyncio.to_thread(_api, provider)
+        model, settings = self._apis[provider](self._url, self._http, ask, ask.model if provider == TAPE else name)
         settings["max_tokens"] = OUTPUT_TOKENS
         settings["extra_headers"] = {SEQ_HEADER: str(ask.seq)}
         return model, settings

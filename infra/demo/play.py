@@ -1,26 +1,24 @@
 """The demo from beginning to end: one ticket, two gates, one kill, one receipt."""
 
 import asyncio
-import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from infra import board, client, home
 from infra.demo.gate import Gate
-from infra.demo.project import KEPT, Project, prepare
+from infra.demo.project import Project, prepare
 from infra.demo.receipt import Receipt, lines, receipt
 from infra.demo.screen import Screen
+from infra.demo.stage import clear, leave_others_alone, own_home, running, settings_for
 from infra.demo.story import Story, Turns, tell_troubles
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.demo.watch import kill_in_the_middle
-from infra.errands import errand
 from infra.exits import Exit, Refused, Told
 from infra.following import statuses
 from infra.gateway.player import TAPE
@@ -36,7 +34,6 @@ from workflows.ports.journal import EntryKind
 
 TICKET = "ENG-1"
 _HERE = Path(__file__).parent
-_STOP_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
 _MOST_TURNS = 10_000
 
@@ -52,16 +49,17 @@ async def play(*, yes: bool = False, json: bool = False) -> int:
     """Run the demo and return its exit code: 0 only when the ticket is done, no call was bought twice and one pull
     request was opened. `yes` decides every gate by itself. Raises PawlError; Told when SIGTERM ended it."""
     screen = Screen(json=json, listens=not yes)
-    _leave_others_alone()
-    own = Settings()
-    agreed, root = terms(own), own.home.absolute() / "demo"
+    leave_others_alone()
+    operators = Settings()
+    agreed, root = terms(operators), operators.home.absolute() / "demo"
     await _announce(screen, agreed, root, asks=not yes)
-    _clear(root)
+    own = own_home(operators, root)
+    await asyncio.to_thread(clear, own, screen.line)
     try:
-        with heeding_sigterm():
+        with heeding_signals():
             project = await asyncio.to_thread(prepare, root, screen.line)
-            settings = _settings(own, root, project, agreed)
-            async with _running(settings, screen) as stack:
+            settings = settings_for(own, project, agreed)
+            async with running(settings, screen) as stack:
                 made = await _ticket_made(stack, project, agreed, screen, yes=yes)
     except BaseException:
         screen.text(f"The demo has stopped. What its processes said is in {root / 'logs'}", "bold red")
@@ -73,8 +71,9 @@ async def play(*, yes: bool = False, json: bool = False) -> int:
 
 
 @contextmanager
-def heeding_sigterm() -> Generator[None]:
-    """Let SIGTERM end the task as Ctrl-C does, so that terminal and processes are given back. Raises Told then."""
+def heeding_signals() -> Generator[None]:
+    """Let SIGTERM and a closed terminal end the task as Ctrl-C does, so that processes are given back. Raises Told
+    then."""
     loop, task, told = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
 
     def stop() -> None:
@@ -82,7 +81,10 @@ def heeding_sigterm() -> Generator[None]:
         if task is not None:
             task.cancel()
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as under nohup
+    heeded = [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
+    for number in heeded:
+        loop.add_signal_handler(number, stop)
     try:
         yield
     except asyncio.CancelledError:
@@ -90,7 +92,8 @@ def heeding_sigterm() -> Generator[None]:
             raise
         raise Told(Exit.INTERRUPTED) from None
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in heeded:
+            loop.remove_signal_handler(number)
 
 
 async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) -> None:
@@ -111,63 +114,6 @@ async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) ->
         raise Refused(
             "Nothing was started and nothing was spent.", "Start the live demo with --yes to agree beforehand."
         )
-
-
-def _leave_others_alone() -> None:
-    """The demo kills and forgets: never on a Temporal server or at a gateway that the environment names."""
-    for name in [name for name in os.environ if name.startswith("TEMPORAL_") or name == "PAWL_GATEWAY_URL"]:
-        del os.environ[name]
-    os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull
-
-
-def _clear(root: Path) -> None:
-    """Forget the last demo, except what was fetched. Raises Refused while that one still runs."""
-    with home.only_one(Settings.model_construct(home=root)):
-        for old in root.iterdir():
-            if old.name not in KEPT and old.name != home.LOCK:
-                shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
-
-
-def _settings(own: Settings, root: Path, project: Project, agreed: Terms) -> Settings:
-    """The operator's, but with a board, forge, journal and gateway of the demo's own."""
-    places = {
-        "home": root,
-        "board": root / "board",
-        "forge": root / "forge",
-        "model": agreed.model,
-        "reviewer_model": agreed.reviewer_model,
-        "gateway_secret": "",
-        "installation": "",
-        "journal_url": "",
-        "objects_url": "",
-        "gateway_db_url": "",
-        "sandbox_mounts": project.sandbox_mounts,
-        "sandbox_path": project.sandbox_path,
-    }
-    return own.model_copy(update=places)
-
-
-@asynccontextmanager
-async def _running(settings: Settings, screen: Screen) -> AsyncGenerator[Stack]:
-    """Server, gateway and worker, as processes of their own. However this ends, neither they nor sandboxes are left."""
-    stack = Stack(settings, tell=screen.heard)
-    await stack.start(screen.line)
-    try:
-        yield stack
-    finally:
-        await asyncio.shield(_stopped(stack, screen))
-
-
-async def _stopped(stack: Stack, screen: Screen) -> None:
-    await stack.stop(_STOP_SECONDS)
-    try:
-        ran = await asyncio.to_thread(errand, stack.settings, "end-sandboxes")
-    except subprocess.TimeoutExpired:
-        trouble = "no answer within a minute"
-    else:
-        trouble = ran.returncode and (ran.stderr.strip()[-500:] or f"it ended with {ran.returncode}")
-    if trouble:
-        screen.text(f"Sandboxes of this demo may be left, until their time is over: {trouble}", "yellow")
 
 
 async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Screen, *, yes: bool) -> Made:

@@ -22,7 +22,8 @@ class DiskWatch:
     """Watches the bytes below one folder.
 
     Measuring a tree costs time, free space of the file system costs nothing: the tree is measured when the file
-    system lost as much as the tree may still grow, and every few seconds, since others may free as much as it takes.
+    system lost as much as the tree may still grow; and, since others may free what it takes, every few seconds and at
+    the end of a command that was not short.
     """
 
     _INTERVAL, _SHORT = 5.0, 1.0
@@ -31,7 +32,7 @@ class DiskWatch:
         self.look: Callable[[str], tuple[int, int]] = _look
         """Bytes of what has a name below a folder, and of what has none any more but is still there."""
         self._folder, self._limit, self._memo = folder, limit, memo
-        self._known = _read_number(memo)
+        self._known, self._took = _read_memo(memo)
         self._allowed = max(limit, self._known)  # a sandbox that is over its limit may still delete files
         self._free = self._room()
         self._seen = time.monotonic()
@@ -43,24 +44,24 @@ class DiskWatch:
         if now < self._rest_until or (self._known + grown <= self._limit and now < self._seen + self._INTERVAL):
             return False
         self.measure()
-        self._seen = time.monotonic()
-        self._rest_until = self._seen + _SHARE * (self._seen - now)
+        self._rest_until = self._seen + _SHARE * self._took
         return self._known > self._allowed
 
     def exceeded_at_end(self) -> bool:
-        """Whether the command ended over the limit, for commands too short to be caught at it."""
-        is_long = time.monotonic() > max(self._seen + self._SHORT, self._rest_until)
+        """Whether the command ended over the limit, without having been caught at it."""
+        is_long = time.monotonic() - self._seen > max(self._SHORT, _SHARE * self._took)
         if is_long or self._free - self._room() > self._limit // 16 or self._known > self._limit:
             self.measure()
         return self._known > self._allowed
 
     def measure(self) -> None:
-        self._free = self._room()
+        self._free, begun = self._room(), time.monotonic()
         kept, held = self.look(self._folder)
-        self._known = kept + held
+        self._seen = time.monotonic()
+        self._known, self._took = kept + held, self._seen - begun
         draft = f"{self._memo}.{os.getpid()}"  # other jobs of this sandbox measure as well
         with open(draft, "w") as file:
-            file.write(str(kept))
+            file.write(f"{kept} {self._took:.3f}")
         os.rename(draft, self._memo)
 
     def _room(self) -> int:
@@ -164,9 +165,11 @@ def _du(folder: str, measure: str) -> int:
     return int(said.split()[0]) if said.strip() else 0
 
 
-def _read_number(path: str) -> int:
+def _read_memo(path: str) -> tuple[int, float]:
+    """Bytes when it was last measured, and the seconds that took."""
     try:
         with open(path) as file:
-            return int(file.read())
+            kept, _, took = file.read().partition(" ")
+        return int(kept), float(took or 0)
     except (OSError, ValueError):
-        return 0
+        return 0, 0.0

@@ -78,12 +78,12 @@ async def test_a_user_without_a_name_can_decide(
 
 _AT_A_GATE = """
 import asyncio
-from infra.demo.play import heeding_sigterm
+from infra.demo.play import heeding_signals
 from infra.demo.screen import Screen
 from infra.exits import Told, exit_now
 
 async def wait_for_a_key():
-    with heeding_sigterm():
+    with heeding_signals():
         await Screen(json=False, listens=True).key("a")
 
 try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from workflows.ports.sandbox import OURS, SandboxSpec
 
 pytestmark = pytest.mark.sandbox
 END = "end-sandboxes"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    """Whoever runs the tests may have an installation with sandboxes that are to live."""
+    for name in [name for name in os.environ if name.startswith("PAWL_")]:
+        monkeypatch.delenv(name)
 
 
 def settings(home: Path, **more: str) -> Settings:

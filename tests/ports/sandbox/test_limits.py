@@ -61,7 +61,7 @@ while True:
 
 
 async def test_many_large_files(sandbox: Sandbox, ref: SandboxRef, tmp_path: Path) -> None:
-    many = "mkdir -p many; for i in $(seq 60); do head -c 10000000 /dev/zero > many/$i; done; sleep 12"
+    many = "mkdir -p many; for i in $(seq 60); do head -c 10000000 /dev/zero > many/$i; sleep 0.15; done; sleep 12"
     view = await ran(sandbox, ref, "j", many)
     assert (view.reason, view.code) == (ExitReason.DISK, None)
     assert len(list((tmp_path / "sandboxes/one/work/many").iterdir())) < 60
