@@ -176,8 +176,12 @@ def holding(folder: Path, ref: SandboxRef) -> Generator[About]:
 def take_away(parent: Path, name: str) -> Path | None:
     """Make a sandbox or an image vanish from its name in one step; where its remains are, with nobody using them."""
     remains = rename_away(parent, name)
-    if remains is not None:
+    if remains is None:
+        return None
+    try:
         os.close(lock(remains, fcntl.LOCK_EX))
+    except FileNotFoundError:  # a sweep has found and removed them already
+        return None
     return remains
 
 

@@ -61,6 +61,14 @@ def view(folder: Path, out_at: int, err_at: int) -> JobView:
     return state.model_copy(update={"reason": reason, "code": code, "truncated": truncated, "egress": egress(folder)})
 
 
+def folders_of(remains: Path) -> list[Path]:
+    """Those of all jobs there were; none when somebody else has removed the remains meanwhile."""
+    try:
+        return sorted((remains / "jobs").iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def egress(folder: Path) -> str:
     """What the job was let reach so far."""
     return _from(folder / "egress", 0).decode(errors="replace")

@@ -42,7 +42,7 @@ def _ended(root: Path, key: str) -> bool:
         return False
     try:
         return _is_over(folder, folders.about_of(folder)) and folders.rename_away(root, key) is not None
-    except Gone:
+    except (Gone, FileNotFoundError):  # whoever takes it away moves it first, and then waits for us
         return False
     finally:
         os.close(held)

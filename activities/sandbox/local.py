@@ -129,7 +129,7 @@ class LocalSandbox(Sandbox):
             self._bury(remains)
 
     def _bury(self, remains: Path) -> None:
-        for folder in (remains / "jobs").glob("*"):
+        for folder in jobs.folders_of(remains):
             jobs.kill(folder)
         if self._witness:
             with suppress(Gone):  # half removed already, which begins when all is told
@@ -137,7 +137,7 @@ class LocalSandbox(Sandbox):
         folders.remove(remains)
 
     def _tell(self, witness: Witness, remains: Path, about: About) -> None:
-        for folder in sorted((remains / "jobs").glob("*")):
+        for folder in jobs.folders_of(remains):
             if egress := jobs.egress(folder):
                 name = jobs.name(folder)
                 witness(Decisions(labels=about.labels, instance=about.instance, job=name, egress=egress))

@@ -30,8 +30,9 @@ def pack(to: Path) -> None:
         archive.add(python, f"opt/python/bin/{_VERSION}")
         archive.add(_PYTHON / "lib" / _VERSION, f"opt/python/lib/{_VERSION}", filter=_needed)
         for path in _libraries([*programs, python, *modules]):
-            # those of Python as well: its own folder may be one that only root may enter
-            archive.add(path.resolve(), f"usr/lib/{path.name}" if path.is_relative_to(_PYTHON) else str(path))
+            # those of a Python with a folder of its own as well: it may be one that only root may enter
+            is_apart = path.is_relative_to(_PYTHON) and Path("/usr") != _PYTHON
+            archive.add(path.resolve(), f"usr/lib/{path.name}" if is_apart else str(path))
         _link(archive, "opt/python/bin/python3", _VERSION)
         _link(archive, "usr/bin/python3", f"/opt/python/bin/{_VERSION}")
         for name in mounts.LINKS:

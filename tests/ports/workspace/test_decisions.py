@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -40,10 +41,11 @@ class Sink:
         self.full = asyncio.Event()
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            self.got += len(data)
-            if self.got >= SENT:
-                self.full.set()
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                self.got += len(data)
+                if self.got >= SENT:
+                    self.full.set()
         writer.close()
 
 
