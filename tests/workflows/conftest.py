@@ -1,6 +1,7 @@
 """Running one ticket in a world of its own."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -56,11 +57,12 @@ class Run:
 
 
 StartTicket = Callable[..., Awaitable[Run]]
+_END_SECONDS = 30
 
 
 @asynccontextmanager
 async def a_worker(client: Client, world: World, queue: str, strict: bool = False) -> AsyncGenerator[None]:
-    async with Worker(
+    worker = Worker(
         client,
         task_queue=queue,
         workflows=[Ticket, Session],
@@ -68,8 +70,26 @@ async def a_worker(client: Client, world: World, queue: str, strict: bool = Fals
         interceptors=[StepInterceptor()],
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         workflow_runner=workflow_runner(strict=strict),
-    ):
+    )
+    await worker.__aenter__()
+    try:
         yield
+    finally:
+        await _left(worker, sys.exc_info()[0])
+
+
+async def _left(worker: Worker, why: type[BaseException] | None) -> None:
+    """Wait for the worker's end, but not for ever: about once in some thousand times the SDK's does not end although
+    all its steps have. Pawl's own processes are killed then; here it is told, with what every task waits for."""
+    leaving = asyncio.create_task(worker.__aexit__(why))
+    ended, _ = await asyncio.wait({leaving}, timeout=_END_SECONDS)
+    if ended:
+        return await leaving
+    print(f"A worker has not ended within {_END_SECONDS} s. The tasks of its loop:", file=sys.__stderr__)
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.__stderr__)
+    leaving.cancel()
+    return None
 
 
 @pytest.fixture
