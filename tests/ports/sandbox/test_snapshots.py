@@ -168,7 +168,7 @@ while True:
 async def test_what_the_image_holds_counts_as_used(sandbox: BubblewrapSandbox, ref: SandboxRef) -> None:
     await ran(sandbox, ref, "j", "head -c 40000000 /dev/zero > big; sleep 0.3")
     other = await started_from(sandbox, await sandbox.snapshot(ref))
-    view = await ran(sandbox, other, "j", "head -c 40000000 /dev/zero > more; sleep 2; echo was not stopped")
+    view = await ran(sandbox, other, "j", "head -c 40000000 /dev/zero > more; sleep 12; echo was not stopped")
     assert view.reason is ExitReason.DISK
 
 

@@ -49,7 +49,7 @@ time.sleep(50 * PAUSE)
 
 @pytest.mark.parametrize("how", HELD)
 async def test_removed_files_that_are_kept_open_are_counted(sandbox: Sandbox, ref: SandboxRef, how: str) -> None:
-    view = await ran(sandbox, ref, "j", python(raw(f"kept = []\n{HELD[how]}\ntime.sleep(1)")))
+    view = await ran(sandbox, ref, "j", python(raw(f"kept = []\n{HELD[how]}\ntime.sleep(12)")))
     assert view.reason is ExitReason.DISK, view
 
 

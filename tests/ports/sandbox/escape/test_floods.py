@@ -93,7 +93,7 @@ async def test_a_disk_filled_in_every_way_is_emptied_by_removal(sandbox: Sandbox
     }
     for n, (way, script) in enumerate(ways.items()):
         async with host_stays_usable(sandbox, ref):
-            view = await ran(sandbox, ref, f"j{n}", python(f"import os, time\n{script}\ntime.sleep(0.5)"))
+            view = await ran(sandbox, ref, f"j{n}", python(f"import os, time\n{script}\ntime.sleep(12)"))
             assert view.reason is ExitReason.DISK, way
             await ran(sandbox, ref, f"k{n}", "find . -mindepth 1 -maxdepth 1 ! -name home -exec rm -rf {} +")
     await sandbox.destroy(ref.key)
@@ -129,7 +129,8 @@ time.sleep(30)
 """
     async with host_stays_usable(sandbox, ref):
         view = await ran(sandbox, ref, "j", python(raw(flood), timeout_seconds=1.5))
-    assert view.reason in (ExitReason.TIMEOUT, ExitReason.OOM)
+    # disk: whoever keeps more than 100,000 files open is over it, if somebody looks
+    assert view.reason in (ExitReason.TIMEOUT, ExitReason.OOM, ExitReason.DISK)
 
 
 async def test_many_jobs_of_a_flooding_sandbox_leave_the_others_alone(sandbox: Sandbox, ref: SandboxRef) -> None:
