@@ -15,17 +15,24 @@ from infra.files import replace_file
 from workflows.domain.budget import Budget
 from workflows.domain.change import Change, CheckReport, PullRequest, Repository
 from workflows.domain.policy import Policy
+from workflows.domain.pull import PullSeen, PullState
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.context import Context, GatherContext, GatheredContext
 from workflows.ports.forge import (
+    AnswerThread,
     ClosePullRequest,
     Forge,
+    LookAtPullRequest,
+    MarkReady,
     MergePullRequest,
     OpenPullRequest,
     OpenRepository,
     PostReview,
     PublishChange,
     ReadDiff,
+    ReadJobLogs,
+    RerunJobs,
+    ShowCheck,
 )
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import BadSpec
@@ -167,6 +174,30 @@ class PlainForge(Forge):
     @activity.defn
     async def close_pull_request(self, close: ClosePullRequest) -> None:
         await self._write("closed", str(close.number), close.reason)
+
+    @activity.defn
+    async def mark_ready(self, ready: MarkReady) -> None:
+        await self._write("ready", str(ready.number), "")
+
+    @activity.defn
+    async def look_at_pull_request(self, look: LookAtPullRequest) -> PullSeen:
+        return PullSeen(number=look.number, state=PullState.OPEN, head_sha="")
+
+    @activity.defn
+    async def read_job_logs(self, reading: ReadJobLogs) -> str:
+        return await self.journal.keep_text("")
+
+    @activity.defn
+    async def rerun_jobs(self, rerun: RerunJobs) -> None:
+        await self._write("reruns", rerun.head_sha, "")
+
+    @activity.defn
+    async def answer_thread(self, answer: AnswerThread) -> None:
+        await self._write("answers", answer.key, answer.text)
+
+    @activity.defn
+    async def show_check(self, check: ShowCheck) -> None:
+        await self._write("checks", check.key, check.summary)
 
     async def _write(self, kind: str, name: str, text: str) -> None:
         path = self.folder / kind / name.replace("/", "_")

@@ -14,21 +14,29 @@ from temporalio import activity
 from activities.errors import stop
 from activities.forge.departure import ready
 from activities.forge.pulls import CLOSED, MERGED, OPEN, Pull, Pulls, review_text
+from activities.forge.standing import contains, merge_tree, standing
 from activities.git import TrustedClones, remotes, without_secrets
 from activities.git.bare import alone, commit_tree
 from activities.git.failures import told
 from infra.files import replace_file
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.failures import Failure
+from workflows.domain.pull import PullSeen
 from workflows.ports.forge import (
+    AnswerThread,
     ClosePullRequest,
     Forge,
+    LookAtPullRequest,
+    MarkReady,
     MergePullRequest,
     OpenPullRequest,
     OpenRepository,
     PostReview,
     PublishChange,
     ReadDiff,
+    ReadJobLogs,
+    RerunJobs,
+    ShowCheck,
 )
 from workflows.ports.journal import Journal
 
@@ -119,6 +127,42 @@ class BareGitForge(Forge):
                     pull.say("close", f"**Closed.** {close.reason}")
                     pull.save()
 
+    @activity.defn
+    async def mark_ready(self, ready: MarkReady) -> None:
+        """Files know no drafts."""
+
+    # The pull request as it stands
+
+    @activity.defn
+    async def look_at_pull_request(self, look: LookAtPullRequest) -> PullSeen:
+        with told():
+            async with self._alone(look.repository):
+                pull, own = self._pull(look.repository, look.number), self._own(look.repository)
+                head, base = await self._head(own, pull.branch), await self._head(own, pull.base)
+                return await standing(self.clones.git, own, pull, head, base)
+
+    @activity.defn
+    async def answer_thread(self, answer: AnswerThread) -> None:
+        with told():
+            text = await without_secrets(answer.text)
+            async with self._alone(answer.repository):
+                pull = self._pull(answer.repository, answer.number)
+                if text:
+                    pull.say(answer.key, text)
+                    pull.save()
+
+    @activity.defn
+    async def read_job_logs(self, reading: ReadJobLogs) -> str:
+        return await self.journal.keep_text("No CI runs on the local forge.")
+
+    @activity.defn
+    async def rerun_jobs(self, rerun: RerunJobs) -> None:
+        """No CI runs on the local forge."""
+
+    @activity.defn
+    async def show_check(self, check: ShowCheck) -> None:
+        """No page of the local forge shows checks: findings are in the reviews."""
+
     # The repository
 
     async def _follow(self, own: Path, source: str, branch: str, lock: int) -> None:
@@ -130,9 +174,9 @@ class BareGitForge(Forge):
         if not mine:
             await git.run("config", "remote.origin.url", source, repository=own)
             await git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}", repository=own)
-        if not mine or await self._contains(own, theirs, mine):
+        if not mine or await contains(self.clones.git, own, theirs, mine):
             await git.run("update-ref", f"refs/heads/{branch}", theirs, mine, repository=own)
-        elif not await self._contains(own, mine, theirs):
+        elif not await contains(self.clones.git, own, mine, theirs):
             raise stop(
                 Failure.BRANCH_MOVED,
                 f"{branch} of {source} and of the local forge have gone different ways.",
@@ -177,7 +221,7 @@ class BareGitForge(Forge):
                 f"{pull.branch} is at {head[:12] or 'nothing'}, not at {merge.head_sha[:12]}, which was approved.",
                 "Look at what was pushed, then take the ticket over or put the branch back and resume.",
             )
-        if await self._contains(own, base, head):
+        if await contains(self.clones.git, own, base, head):
             return await self._merge_of(own, base, head) or head
         tree = await self._merged_tree(own, pull, base, head)
         message = f"Merge pull request {pull.number}: {pull.title}"
@@ -192,12 +236,8 @@ class BareGitForge(Forge):
         return next((line.split()[0] for line in lines if head in line.split()[2:]), "")
 
     async def _merged_tree(self, own: Path, pull: Pull, base: str, head: str) -> str:
-        merged = await self.clones.git.run(
-            "merge-tree", "--write-tree", "--name-only", "--no-messages", base, head,
-            repository=own, accept=(0, 1),
-        )  # fmt: skip
-        tree, *conflicts = merged.out.decode(errors="replace").splitlines()
-        if merged.code:
+        tree, conflicts = await merge_tree(self.clones.git, own, base, head)
+        if conflicts:
             raise stop(
                 Failure.BRANCH_MOVED,
                 f"{pull.base} has moved, and {pull.branch} conflicts with it in {', '.join(conflicts[:10])}.",
@@ -230,10 +270,6 @@ class BareGitForge(Forge):
     async def _head(self, own: Path, branch: str) -> str:
         asked = ("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
         return (await self.clones.git.run(*asked, repository=own, accept=(0, 1))).out.decode().strip()
-
-    async def _contains(self, own: Path, later: str, earlier: str) -> bool:
-        asked = ("merge-base", "--is-ancestor", earlier, later)
-        return (await self.clones.git.run(*asked, repository=own, accept=(0, 1))).code == 0
 
 
 def source_of(url: str) -> str:

@@ -1,8 +1,10 @@
 """The local board as a tracker."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio import activity
@@ -10,8 +12,19 @@ from temporalio import activity
 from activities.errors import stop
 from infra import board
 from workflows.domain.failures import Failure
+from workflows.domain.intake import CardSeen
 from workflows.domain.ticket import Ticket, TicketRef
-from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Tracker
+from workflows.ports.tracker import (
+    ClaimTicket,
+    FileTicket,
+    FindNews,
+    LinkTicket,
+    MoveTicket,
+    News,
+    PostComment,
+    ShowProgress,
+    Tracker,
+)
 
 
 @dataclass
@@ -34,6 +47,38 @@ class BoardTracker(Tracker):
         remark = comment.remark
         await self._on(comment.ref, lambda card: board.comment(self.folder, card, remark.key, remark.text))
 
+    @activity.defn
+    async def show_progress(self, progress: ShowProgress) -> None:
+        """The board has no place for it: the Temporal UI and `pawl show` tell the story."""
+
+    @activity.defn
+    async def link_ticket(self, link: LinkTicket) -> None:
+        key = f"link-{_digest(link.url)}"
+        await self._on(link.ref, lambda card: board.comment(self.folder, card, key, f"{link.title}: {link.url}"))
+
+    @activity.defn
+    async def file_ticket(self, filing: FileTicket) -> Ticket:
+        return await asyncio.to_thread(self._filed, filing)
+
+    @activity.defn
+    async def find_news(self, search: FindNews) -> News:
+        """The cards as they stand. Their moves are told by the board's own watcher, and words in files by nobody."""
+        now = datetime.now(UTC)
+        listing = await asyncio.to_thread(board.list_tickets, self.folder)
+        return News(
+            cards=tuple(CardSeen(id=f"{card.ref.id}@{card.version}", card=card, at=now) for card in listing.tickets),
+            until=now,
+        )
+
+    def _filed(self, filing: FileTicket) -> Ticket:
+        card = f"{filing.parent.id[:40] if filing.parent else 'pawl'}-{_digest(filing.key)}"
+        try:
+            return board.create_ticket(self.folder, card, filing.title, filing.body, labels=filing.labels)
+        except FileExistsError:
+            return board.read(self.folder, card)
+        except (ValueError, board.CardTooLarge) as error:
+            raise stop(Failure.BAD_REQUEST, f"The ticket cannot be filed: {error}") from error
+
     async def _on(self, ref: TicketRef, change: Callable[[str], Ticket]) -> Ticket:
         try:
             return await asyncio.to_thread(change, ref.id)
@@ -43,3 +88,7 @@ class BoardTracker(Tracker):
             raise stop(Failure.BAD_TICKET, str(error), "Then resume.") from error
         except board.HeldByAnother as error:
             raise stop(Failure.CLAIM_LOST, str(error)) from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

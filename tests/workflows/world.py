@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 from activities.errors import stop
+from tests.workflows.outside import WorldForge, WorldTracker
 from workflows.domain.budget import Bill, Budget, Spend
-from workflows.domain.change import Change, Check, CheckReport, PullRequest, Repository
+from workflows.domain.change import Change, Check, CheckReport
 from workflows.domain.environment import Environment
 from workflows.domain.failures import Failure
 from workflows.domain.plan import PlanDraft
 from workflows.domain.policy import Policy
+from workflows.domain.pull import PullSeen, PullState
 from workflows.domain.review import Review
 from workflows.domain.session import (
     CloseSession,
@@ -29,22 +31,12 @@ from workflows.domain.session import (
     TurnReport,
     WorkDone,
 )
-from workflows.domain.ticket import Ticket
 from workflows.ports.agent import Agent
 from workflows.ports.context import Context, GatherContext, GatheredContext
-from workflows.ports.forge import (
-    ClosePullRequest,
-    Forge,
-    MergePullRequest,
-    OpenPullRequest,
-    OpenRepository,
-    PostReview,
-    PublishChange,
-    ReadDiff,
-)
+from workflows.ports.forge import PublishChange
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
 from workflows.ports.notify import Note, Notify
-from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark, Tracker
+from workflows.ports.tracker import MoveTicket, PostComment, Remark
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace, WorkspaceReady
 
 PLAN = PlanDraft(summary="Mend it", steps=("look", "mend"), acceptance=("it works",))
@@ -121,6 +113,10 @@ class World:
     )
     published: list[Callable[[PublishChange], Change]] = field(default_factory=lambda: [pushes])
     """How the next changes fare at the forge; the last one stays."""
+    looks: list[PullSeen] = field(
+        default_factory=lambda: [PullSeen(number=1, state=PullState.OPEN, head_sha="head-of-s1")]
+    )
+    """How the pull request stands when the ticket looks; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
     environment: Environment = field(default_factory=Environment)
@@ -132,7 +128,7 @@ class World:
     """Every request, in order."""
 
     def adapters(self) -> list[Callable[..., Any]]:
-        ports = (_Tracker, _Forge, _Context, _Model, _Workspace, _Agent, _Notify)
+        ports = (WorldTracker, WorldForge, _Context, _Model, _Workspace, _Agent, _Notify)
         return [method for port in ports for method in port(self).activities()]
 
     def of(self, kind: type[Asked]) -> list[Asked]:
@@ -165,57 +161,6 @@ class World:
 @dataclass
 class _Adapter:
     world: World
-
-
-class _Tracker(_Adapter, Tracker):
-    @activity.defn
-    async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
-        await self.world.heard(claim)
-        return Ticket(ref=claim.ref, identifier=claim.ref.id, title="Mend the hinge", status="Todo")
-
-    @activity.defn
-    async def move_ticket(self, move: MoveTicket) -> None:
-        await self.world.heard(move)
-
-    @activity.defn
-    async def post_comment(self, comment: PostComment) -> None:
-        await self.world.heard(comment)
-
-
-class _Forge(_Adapter, Forge):
-    @activity.defn
-    async def open_repository(self, request: OpenRepository) -> Repository:
-        await self.world.heard(request)
-        return Repository(name="hinge", url=request.url, base_branch="main", base_sha="b" * 40)
-
-    @activity.defn
-    async def publish_change(self, change: PublishChange) -> Change:
-        await self.world.heard(change)
-        script = self.world.published
-        return (script.pop(0) if len(script) > 1 else script[0])(change)
-
-    @activity.defn
-    async def read_diff(self, request: ReadDiff) -> str:
-        await self.world.heard(request)
-        return "sha256:diff"
-
-    @activity.defn
-    async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:
-        await self.world.heard(request)
-        return PullRequest(number=1, url="file:///pulls/1", branch=request.branch, head_sha=request.head_sha)
-
-    @activity.defn
-    async def post_review(self, review: PostReview) -> None:
-        await self.world.heard(review)
-
-    @activity.defn
-    async def merge_pull_request(self, merge: MergePullRequest) -> PullRequest:
-        await self.world.heard(merge)
-        return PullRequest(number=1, url="file:///pulls/1", branch="b", head_sha=merge.head_sha, merged_sha="merged")
-
-    @activity.defn
-    async def close_pull_request(self, close: ClosePullRequest) -> None:
-        await self.world.heard(close)
 
 
 class _Context(_Adapter, Context):

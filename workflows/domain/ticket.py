@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from workflows.domain.model import Record
 
 
@@ -51,6 +53,15 @@ _WAITING = frozenset(
 _FINAL = frozenset({Phase.DONE, Phase.DECLINED, Phase.GAVE_UP, Phase.CANCELLED, Phase.TAKEN_OVER})
 
 
+class Attachment(Record):
+    """A file on a ticket, as it was fetched. Untrusted."""
+
+    name: str = Field(max_length=200)
+    media_type: str = Field(max_length=100)
+    content: str
+    """Journal reference of the bytes."""
+
+
 class Ticket(Record):
     """One item of the tracker, as read at one moment."""
 
@@ -66,3 +77,9 @@ class Ticket(Record):
     """Grows with every change of the ticket; a claim on an old version is lost."""
     labels: tuple[str, ...] = ()
     url: str = ""
+    team: str = ""
+    """The team, project or repository it is filed in, by the key people know; empty: the tracker has none."""
+    closed: bool = False
+    """The tracker says that nothing is to be done any more: completed, cancelled or archived."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files and pictures people put on it, at most 20."""

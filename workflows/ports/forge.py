@@ -10,6 +10,7 @@ from temporalio.workflow import ActivityConfig
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.model import Record
 from workflows.domain.policy import ChangeLimits, ProtectedPaths, SecretScan
+from workflows.domain.pull import FailedJob, PullSeen
 from workflows.domain.review import Finding
 from workflows.ports import PATIENT, Port
 
@@ -47,6 +48,9 @@ class OpenPullRequest(Record):
     head_sha: str
     title: str
     body: str
+    labels: tuple[str, ...] = ()
+    draft: bool = False
+    """Where the forge knows drafts: to be made ready by `mark_ready`."""
 
 
 class PostReview(Record):
@@ -69,6 +73,53 @@ class ClosePullRequest(Record):
     repository: Repository
     number: int
     reason: str
+
+
+class MarkReady(Record):
+    repository: Repository
+    number: int
+
+
+class LookAtPullRequest(Record):
+    repository: Repository
+    number: int
+
+
+class ReadJobLogs(Record):
+    repository: Repository
+    jobs: tuple[FailedJob, ...]
+
+
+class RerunJobs(Record):
+    """Run failed jobs once more, once per attempt they have had."""
+
+    repository: Repository
+    head_sha: str
+    jobs: tuple[FailedJob, ...]
+
+
+class AnswerThread(Record):
+    repository: Repository
+    number: int
+    thread: str
+    key: str
+    """The same key is said once."""
+    text: str
+    """Empty: nothing is said."""
+    resolve: bool = False
+
+
+class ShowCheck(Record):
+    """Pawl's own review as a check on a commit, once per key; said again, it replaces what was there."""
+
+    repository: Repository
+    head_sha: str
+    key: str
+    title: str
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    ok: bool | None = None
+    """None: still running."""
 
 
 class Forge(Port):
@@ -118,5 +169,36 @@ class Forge(Port):
 
     @activity.defn
     @abstractmethod
+    async def mark_ready(self, ready: MarkReady) -> None:
+        """Make a draft an ordinary pull request; one that is none stays as it is."""
+
+    @activity.defn
+    @abstractmethod
     async def close_pull_request(self, close: ClosePullRequest) -> None:
         """Close without merging; closing a closed one changes nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def look_at_pull_request(self, look: LookAtPullRequest) -> PullSeen:
+        """The pull request as it stands now."""
+
+    @activity.defn
+    @abstractmethod
+    async def read_job_logs(self, reading: ReadJobLogs) -> str:
+        """Journal reference of the failed jobs' logs, each cut to its last 20,000 characters with a notice. What looks
+        like a secret is not in it; a log that is gone is said so."""
+
+    @activity.defn
+    @abstractmethod
+    async def rerun_jobs(self, rerun: RerunJobs) -> None:
+        """Have the jobs run again on the same commit. One that has begun another attempt meanwhile is left alone."""
+
+    @activity.defn
+    @abstractmethod
+    async def answer_thread(self, answer: AnswerThread) -> None:
+        """Reply in a conversation, once per key, and resolve it where asked and where the forge can."""
+
+    @activity.defn
+    @abstractmethod
+    async def show_check(self, check: ShowCheck) -> None:
+        """Show Pawl's review on the commit, with its findings at their lines. A forge without checks shows nothing."""

@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
 from workflows.domain.model import Record
-from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Phase, TicketRef
 from workflows.ports import PATIENT, Port
 
 
@@ -17,6 +17,17 @@ class Note(Record):
     identifier: str
     phase: Phase
     text: str
+    title: str = ""
+    """The ticket's."""
+    ticket: TicketRef | None = None
+    subject: str = ""
+    """The hash that waits for a decision."""
+    body: str = ""
+    """What waits, as Markdown: the plan, the change."""
+    url: str = ""
+    """Where people read on: the pull request, else the card."""
+    alarm: bool = False
+    """For the people who keep Pawl running, not only those of the ticket."""
 
 
 class Notify(Port):

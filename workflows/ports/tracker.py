@@ -1,13 +1,15 @@
 """The board tickets come from and report back to."""
 
 from abc import abstractmethod
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
+from workflows.domain.intake import CardSeen, WordsSaid
 from workflows.domain.model import Record
-from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.routes import Route
+from workflows.domain.ticket import Phase, Ticket, TicketRef
 from workflows.ports import PATIENT, Port
 
 
@@ -30,6 +32,8 @@ class MoveTicket(Record):
     ref: TicketRef
     to: str
     """A Phase; or, where the card is put back, the status it had before."""
+    subject: str = ""
+    """The hash that waits for a decision there."""
     remark: Remark | None = None
     """Why, for people: said after the card has moved."""
 
@@ -37,6 +41,54 @@ class MoveTicket(Record):
 class PostComment(Record):
     ref: TicketRef
     remark: Remark
+
+
+class ShowProgress(Record):
+    """What has happened on the ticket since the last time, for trackers that show an agent at work."""
+
+    ref: TicketRef
+    key: str
+    phase: Phase
+    lines: tuple[str, ...]
+    """Sentences of the story, oldest first."""
+
+
+class LinkTicket(Record):
+    """A link on the card, once per URL: the run, the pull request."""
+
+    ref: TicketRef
+    url: str
+    title: str
+
+
+class FileTicket(Record):
+    """A new ticket, once per key."""
+
+    tracker: str
+    key: str
+    parent: TicketRef | None = None
+    team: str = ""
+    """Where it is filed; empty: where the parent is."""
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+
+
+class FindNews(Record):
+    """A look at the tracker for what no delivery has told."""
+
+    tracker: str
+    since: datetime
+    routes: tuple[Route, ...]
+    under_way: tuple[TicketRef, ...] = ()
+    """The tickets that are being worked on: their cards are looked at wherever they stand."""
+
+
+class News(Record):
+    cards: tuple[CardSeen, ...] = ()
+    words: tuple[WordsSaid, ...] = ()
+    until: datetime
+    """Everything before has been seen: where the next look begins."""
 
 
 class Tracker(Port):
@@ -62,3 +114,26 @@ class Tracker(Port):
     @abstractmethod
     async def post_comment(self, comment: PostComment) -> None:
         """Say something on the ticket, once per key."""
+
+    @activity.defn
+    @abstractmethod
+    async def show_progress(self, progress: ShowProgress) -> None:
+        """Show what the agent does, once per key. A tracker without a place for it shows nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def link_ticket(self, link: LinkTicket) -> None:
+        """Put a link on the card, once per URL."""
+
+    @activity.defn
+    @abstractmethod
+    async def file_ticket(self, filing: FileTicket) -> Ticket:
+        """File a ticket of our own, once per key; where it is there already, as it is now."""
+
+    @activity.defn
+    @abstractmethod
+    async def find_news(self, search: FindNews) -> News:
+        """Cards that ask for work, cards under way as they stand, and what people have said there since.
+
+        A look that would be too long ends early; `until` then says how far it came.
+        """

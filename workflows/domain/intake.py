@@ -1,0 +1,174 @@
+"""What reaches Pawl from outside, in one form for every vendor, and what is done about it.
+
+Pure: the same for a webhook, for a look at the tracker, and for a test.
+"""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from workflows.domain.events import phase_of
+from workflows.domain.model import Record
+from workflows.domain.order import TicketOrder
+from workflows.domain.people import Person, Trust
+from workflows.domain.routes import Route, route_of
+from workflows.domain.ticket import Phase, Ticket, TicketRef
+
+MOST_SAID = 10_000
+"""Characters of what a person says that are passed on; the rest is cut with a notice."""
+
+
+class CardSeen(Record):
+    """A card as a delivery or a look shows it."""
+
+    id: str = Field(min_length=1, max_length=200)
+    """Names what happened: the same happening, however often and by whichever way it is heard of, has the same."""
+    card: Ticket
+    at: datetime
+    """When the card changed, by the tracker's clock."""
+    by: Person | None = None
+    """Who changed it; None when nobody knows."""
+    moved: bool = False
+    """Whether it is its column that changed, or that must be compared."""
+    assigned: bool = False
+    """Whether the card is assigned or delegated to Pawl."""
+
+
+class WordsSaid(Record):
+    """A person wrote something where Pawl reads."""
+
+    id: str = Field(min_length=1, max_length=200)
+    card: Ticket | None = None
+    """The ticket it was said on, where the delivery shows enough of it to start work; else only its `ref`."""
+    ref: TicketRef
+    text: str
+    """Without the mention. Untrusted."""
+    at: datetime
+    by: Person
+    addressed: bool = False
+    """Whether it was said to Pawl: a mention, a reply in its own thread, a button."""
+    stop: bool = False
+    """The place's own order to stop at once."""
+
+
+class PullRequestNews(Record):
+    """Something happened to a pull request; the ticket then looks for itself."""
+
+    id: str = Field(min_length=1, max_length=200)
+    repository: str
+    """`owner/name`."""
+    number: int
+
+
+Happening = CardSeen | WordsSaid | PullRequestNews
+
+
+class CardMove(Record):
+    """What the ticket is told of its card: the argument of the signal `card-moved`."""
+
+    id: str
+    status: str
+    at: datetime
+    by: str = ""
+    """As people read it."""
+
+
+class Words(Record):
+    """What the ticket is told of a person's words: the argument of the signal `said`."""
+
+    id: str
+    text: str
+    by: Person
+    stop: bool = False
+
+
+class Start(Record):
+    """Start the ticket, unless it is under way."""
+
+    order: TicketOrder
+    at: datetime
+    """When it was asked for: what was asked before the last run ended, that run has answered."""
+
+
+class TellMove(Record):
+    ref: TicketRef
+    move: CardMove
+
+
+class TellWords(Record):
+    ref: TicketRef
+    words: Words
+
+
+class Nudge(Record):
+    """Have the ticket of a pull request look at it."""
+
+    repository: str
+    number: int
+
+
+class Leave(Record):
+    """Do nothing; the reason is for the log."""
+
+    reason: str
+
+
+Move = Start | TellMove | TellWords | Nudge | Leave
+
+
+class Terms(Record):
+    """What decisions need to know of this installation."""
+
+    routes: tuple[Route, ...] = ()
+    model: str = ""
+    reviewer_model: str = ""
+
+
+def decide(happening: Happening, terms: Terms) -> tuple[Move, ...]:
+    """What is done about it, in this order."""
+    match happening:
+        case CardSeen():
+            return _about_card(happening, terms)
+        case WordsSaid():
+            return _about_words(happening, terms)
+        case PullRequestNews():
+            return (Nudge(repository=happening.repository, number=happening.number),)
+
+
+def _about_card(seen: CardSeen, terms: Terms) -> tuple[Move, ...]:
+    card, by = seen.card, seen.by
+    if by is not None and by.trust is Trust.OURS:
+        return (Leave(reason="Pawl changed the card itself"),)
+    moves: list[Move] = []
+    if seen.moved:
+        move = CardMove(id=seen.id, status=card.status, at=seen.at, by=by.shown if by else "")
+        moves.append(TellMove(ref=card.ref, move=move))
+    if start := _start(card, seen.at, terms, asked=seen.assigned):
+        moves.append(start)
+    return tuple(moves) or (Leave(reason="the card asks for nothing"),)
+
+
+def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
+    if said.by.trust is Trust.OURS:
+        return (Leave(reason="Pawl said it itself"),)
+    if said.by.trust is Trust.STRANGER:
+        return (Leave(reason="a stranger's words are no instruction"),)
+    if not (said.addressed or said.stop):
+        return (Leave(reason="it was not said to Pawl"),)
+    text = said.text if len(said.text) <= MOST_SAID else f"{said.text[: MOST_SAID - 20]} [cut: too long]"
+    tell = TellWords(ref=said.ref, words=Words(id=said.id, text=text, by=said.by, stop=said.stop))
+    start = _start(said.card, said.at, terms, asked=True) if said.card and not said.stop else None
+    return (start, tell) if start else (tell,)
+
+
+def _start(card: Ticket, at: datetime, terms: Terms, *, asked: bool) -> Start | None:
+    """A card that asks for work is started where a route serves it. What has ended is not, unless it stands in the
+    route's own column again."""
+    route = route_of(card, terms.routes)
+    if route is None or not (asked or route.asks_for(card)):
+        return None
+    phase = phase_of(card.status)
+    in_column = bool(route.column) and card.status.casefold() == route.column.casefold()
+    if card.closed or (phase is not None and phase is not Phase.TODO and not in_column):
+        return None
+    return Start(order=route.order(card, terms.model, terms.reviewer_model), at=at)

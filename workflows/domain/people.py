@@ -1,0 +1,43 @@
+"""Who did something outside: named by the place that vouches for them, trusted as far as that place says."""
+
+from enum import StrEnum
+
+from workflows.domain.model import Record
+
+
+class Trust(StrEnum):
+    """How far a person's words go."""
+
+    OURS = "ours"
+    """Pawl itself: an echo, which changes nothing."""
+    MEMBER = "member"
+    """Belongs to the workspace, or may write to the repository: may ask, steer and, where policy says so, decide."""
+    STRANGER = "stranger"
+    """Anybody else, other bots included: their words are data and never an instruction."""
+
+
+class Person(Record):
+    place: str
+    """Where they are known, a name of a connection: `linear`, `github`, `slack`."""
+    id: str
+    """Their immutable id there."""
+    name: str = ""
+    """As people read it. Untrusted."""
+    handle: str = ""
+    """What a policy may name them by instead of the id: an e-mail address or a login, as the place itself vouches."""
+    trust: Trust = Trust.STRANGER
+
+    @property
+    def key(self) -> str:
+        """`place:id`, what is recorded with a decision."""
+        return f"{self.place}:{self.id}"
+
+    @property
+    def shown(self) -> str:
+        return self.name or self.handle or self.key
+
+    def is_named(self, who: str) -> bool:
+        """Whether a policy's entry means this person: `linear:ada@acme.com`, `github:ada`, `slack:U012AB3CD`."""
+        place, colon, name = who.partition(":")
+        known = {self.id.casefold(), self.handle.casefold()} - {""}
+        return bool(colon) and place == self.place and name.casefold() in known
