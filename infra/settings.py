@@ -19,6 +19,13 @@ class Settings(BaseSettings):
     """Folder of the local board. Default: `board` in home."""
     forge: Path | None = None
     """Folder of the local forge's bare repositories and pull requests. Default: `forge` in home."""
+    connections: Path | None = None
+    """The file with outside services and routes. Default: `connections.toml` in home, if there is one."""
+    repository: str = ""
+    """Where tickets of a tracker are worked on, path or URL, when the file of connections names no routes."""
+    ingress_host: str = "127.0.0.1"
+    """The address webhooks are taken at; a public one belongs behind a proxy that speaks TLS."""
+    ingress_port: int = Field(default=8378, ge=0, le=65535)
     model: str = ""
     """`provider:model` for every role a repository's WORKFLOW.md does not name."""
     reviewer_model: str = ""

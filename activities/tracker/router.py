@@ -1,0 +1,66 @@
+"""All trackers of this installation as one: each request goes to the connection that its ticket names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.errors import stop
+from workflows.domain.failures import Failure
+from workflows.domain.ticket import Ticket
+from workflows.ports.tracker import (
+    ClaimTicket,
+    FileTicket,
+    FindNews,
+    LinkTicket,
+    MoveTicket,
+    News,
+    PostComment,
+    ShowProgress,
+    Tracker,
+)
+
+
+@dataclass
+class TrackerRouter(Tracker):
+    trackers: Mapping[str, Tracker]
+    """By the name of their connection."""
+
+    @activity.defn
+    async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
+        return await self.named(claim.ref.tracker).claim_ticket(claim)
+
+    @activity.defn
+    async def move_ticket(self, move: MoveTicket) -> None:
+        await self.named(move.ref.tracker).move_ticket(move)
+
+    @activity.defn
+    async def post_comment(self, comment: PostComment) -> None:
+        await self.named(comment.ref.tracker).post_comment(comment)
+
+    @activity.defn
+    async def show_progress(self, progress: ShowProgress) -> None:
+        await self.named(progress.ref.tracker).show_progress(progress)
+
+    @activity.defn
+    async def link_ticket(self, link: LinkTicket) -> None:
+        await self.named(link.ref.tracker).link_ticket(link)
+
+    @activity.defn
+    async def file_ticket(self, filing: FileTicket) -> Ticket:
+        return await self.named(filing.tracker).file_ticket(filing)
+
+    @activity.defn
+    async def find_news(self, search: FindNews) -> News:
+        return await self.named(search.tracker).find_news(search)
+
+    def named(self, name: str) -> Tracker:
+        """Raises BadRequest where no connection of this worker has the name."""
+        if (tracker := self.trackers.get(name)) is None:
+            known = ", ".join(sorted(self.trackers))
+            raise stop(
+                Failure.BAD_REQUEST,
+                f"This worker has no connection called {name!r}; it has: {known}.",
+                "Add it to connections.toml, or set its key, start the worker again, then resume.",
+            )
+        return tracker

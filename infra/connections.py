@@ -1,0 +1,222 @@
+"""The outside services of this installation, and which of their tickets go where: `connections.toml` and variables.
+
+The file names variables, never secrets. What it says and what the environment holds make one table, read by the worker,
+the ingress and commands alike; each then asks only for the secrets it needs.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from infra.exits import Misused
+from infra.settings import Settings
+from workflows.domain.intake import Terms
+from workflows.domain.routes import Route
+
+LINEAR_URL = "https://api.linear.app/graphql"
+GITHUB_URL = "https://api.github.com"
+SLACK_URL = "https://slack.com/api/"
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Connection(_Told):
+    """What all kinds have. Fields that end in `_env` name a variable; `secret` reads it."""
+
+    WORKER: ClassVar[tuple[str, ...]] = ()
+    """The fields whose variables only workers see."""
+    INGRESS: ClassVar[tuple[str, ...]] = ()
+    """Those that only the ingress sees."""
+
+    def variables(self, fields: tuple[str, ...]) -> set[str]:
+        return {name for field in fields if (name := getattr(self, field))}
+
+
+K = TypeVar("K", bound=Connection)
+
+
+class Linear(Connection):
+    WORKER = ("key_env", "client_id_env", "client_secret_env")
+    INGRESS = ("webhook_secret_env",)
+
+    kind: Literal["linear"] = "linear"
+    url: str = LINEAR_URL
+    key_env: str = "LINEAR_API_KEY"
+    client_id_env: str = "LINEAR_CLIENT_ID"
+    client_secret_env: str = "LINEAR_CLIENT_SECRET"  # noqa: S105  # a variable's name
+    """Of the OAuth app, which acts as itself (actor=app); with it no key is needed."""
+    webhook_secret_env: str = "LINEAR_WEBHOOK_SECRET"  # noqa: S105
+    app_user: str = ""
+    """The id of Pawl's own user: mentions of it are for us, and what it does is an echo."""
+
+
+class GitHub(Connection):
+    WORKER = ("token_env", "app_id_env", "private_key_env")
+    INGRESS = ("webhook_secret_env",)
+
+    kind: Literal["github"] = "github"
+    url: str = GITHUB_URL
+    host: str = "github.com"
+    """Of the repositories' URLs: those are pushed to and get pull requests there."""
+    token_env: str = "PAWL_GITHUB_TOKEN"  # noqa: S105  # not GITHUB_TOKEN, which many shells hold for other ends
+    app_id_env: str = "PAWL_GITHUB_APP_ID"
+    private_key_env: str = "PAWL_GITHUB_PRIVATE_KEY"
+    """Holds the App's key as PEM text, or the path of its file."""
+    webhook_secret_env: str = "PAWL_GITHUB_WEBHOOK_SECRET"  # noqa: S105
+    login: str = "pawl"
+    """Ours: `pawl[bot]` for an App; what mentions are looked for."""
+
+
+class OpenProject(Connection):
+    WORKER = ("key_env",)
+    INGRESS = ("webhook_secret_env",)
+
+    kind: Literal["openproject"] = "openproject"
+    url: str
+    key_env: str = "OPENPROJECT_API_KEY"
+    webhook_secret_env: str = "OPENPROJECT_WEBHOOK_SECRET"  # noqa: S105
+    login: str = "pawl"
+
+
+class Channel(_Told):
+    """What `/pawl` means in a channel."""
+
+    channel: str
+    """Its id, C012AB3CD."""
+    tracker: str = ""
+    """Where a new ticket is filed; empty: the message itself is the ticket."""
+    team: str = ""
+    repository: str = ""
+    model: str = ""
+
+
+class Slack(Connection):
+    WORKER = ("bot_token_env",)
+    INGRESS = ("signing_secret_env", "app_token_env", "bot_token_env")
+
+    kind: Literal["slack"] = "slack"
+    url: str = SLACK_URL
+    bot_token_env: str = "SLACK_BOT_TOKEN"  # noqa: S105
+    signing_secret_env: str = "SLACK_SIGNING_SECRET"  # noqa: S105
+    app_token_env: str = "SLACK_APP_TOKEN"  # noqa: S105
+    """For socket mode, where there is no public URL."""
+    ops_channel: str = ""
+    """Hears of failures and of what waits too long."""
+    news_channel: str = ""
+    """Hears of tickets that began elsewhere; empty: nobody does."""
+    channels: tuple[Channel, ...] = ()
+
+
+AnyConnection = Annotated[Linear | GitHub | OpenProject | Slack, Field(discriminator="kind")]
+_PAGE = "docs/operate/connections.md"
+_TRACKERS = ("linear", "openproject")
+"""Kinds that have tickets of their own without being told where."""
+_IMPLIED = {"linear": ("LINEAR_API_KEY", "LINEAR_CLIENT_ID"), "github": ("PAWL_GITHUB_TOKEN", "PAWL_GITHUB_APP_ID")}
+"""Kinds that a variable brings about by itself, without a file."""
+
+
+class Connections(_Told):
+    """The whole table."""
+
+    connections: dict[str, AnyConnection] = Field(default_factory=dict[str, AnyConnection])
+    routes: tuple[Route, ...] = ()
+    poll_seconds: int = Field(default=60, ge=5, le=86_400)
+    """How often every tracker is looked at for what no webhook has told."""
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        known = sorted({*self.connections, "board"})
+        for route in self.routes:
+            if route.tracker not in known:
+                raise ValueError(f"no connection is called {route.tracker!r}, as a route has it; there is: {known}")
+        return self
+
+    def of(self, kind: type[K]) -> Iterator[tuple[str, K]]:
+        for name, connection in self.connections.items():
+            if isinstance(connection, kind):
+                yield name, connection
+
+    def variables(self, process: Literal["worker", "ingress"]) -> set[str]:
+        """The variables with secrets that a process of this kind may see."""
+        found: set[str] = set()
+        for one in self.connections.values():
+            found |= one.variables(one.WORKER if process == "worker" else one.INGRESS)
+        return found
+
+    def terms(self, settings: Settings) -> Terms:
+        return Terms(routes=self.routes, model=settings.model, reviewer_model=settings.reviewer_model)
+
+
+class _File(_Told):
+    """As it is written: what each connection says is read once its kind is known."""
+
+    connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    routes: list[dict[str, Any]] | None = None
+    poll_seconds: Any = None
+
+    def kinds(self) -> dict[str, str]:
+        """By connection: one that is called like a kind need not say it."""
+        return {name: str(said.get("kind", name)) for name, said in self.connections.items()}
+
+
+def secret(variable: str, environ: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """What a variable holds; None when it is empty or has no name."""
+    value = environ.get(variable, "").strip() if variable else ""
+    return SecretStr(value) if value else None
+
+
+def connections_file(settings: Settings) -> Path:
+    return settings.connections or settings.home / "connections.toml"
+
+
+def read_connections(settings: Settings, environ: Mapping[str, str] = os.environ) -> Connections:
+    """The table. Raises Misused with the file and the key that is wrong."""
+    path = connections_file(settings)
+    try:
+        file = _File.model_validate(_toml(path, required=settings.connections is not None))
+        return Connections.model_validate(_completed(file, settings, environ))
+    except ValidationError as error:
+        raise _misused(path, error) from error
+
+
+def _completed(file: _File, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    """With what the environment brings about by itself."""
+    kinds = file.kinds()
+    for kind, variables in _IMPLIED.items():
+        if kind not in kinds.values() and any(secret(variable, environ) for variable in variables):
+            kinds[kind] = kind
+    routes = file.routes
+    if routes is None and settings.repository:
+        trackers = [name for name, kind in kinds.items() if kind in _TRACKERS]
+        routes = [{"tracker": name, "repository": settings.repository} for name in trackers]
+    more = {} if file.poll_seconds is None else {"poll_seconds": file.poll_seconds}
+    told = {name: {**file.connections.get(name, {}), "kind": kind} for name, kind in kinds.items()}
+    return {"connections": told, "routes": routes or [], **more}
+
+
+def _toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise Misused(f"There is no file {path}.", "Correct PAWL_CONNECTIONS.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misused(f"{path} is not TOML: {error}.", f"{_PAGE} shows how it is written.") from error
+    except OSError as error:
+        raise Misused(f"{path} cannot be read ({error.strerror}).", "Check the file and its permissions.") from error
+
+
+def _misused(path: Path, error: ValidationError) -> Misused:
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"]]
+    if parts[:1] == ["connections"]:  # pydantic names the kind between the connection and its key
+        del parts[2:3]
+    where = f"{path}, key {'.'.join(parts)}" if parts else str(path)
+    return Misused(f"{where}: {first['msg'].removeprefix('Value error, ')}.", f"{_PAGE} lists the keys.")

@@ -1,0 +1,52 @@
+"""What nobody has told: looking at a tracker for what a webhook did not bring."""
+
+from abc import abstractmethod
+from datetime import datetime, timedelta
+
+from temporalio import activity
+from temporalio.workflow import ActivityConfig
+
+from workflows.domain.model import Record
+from workflows.ports import PATIENT, Port
+
+
+class Reconcile(Record):
+    tracker: str
+    """The connection's name."""
+    since: datetime | None = None
+    """Where the last look ended; None: nobody has looked yet."""
+
+
+class Reconciled(Record):
+    until: datetime
+    """Everything before has been seen."""
+    complete: bool = True
+    """False: there was more than one look may take; look again at once."""
+    started: tuple[str, ...] = ()
+    """Tickets that were started, by identifier; the last 100 of them."""
+    told: int = 0
+    """Moves and words passed on, those that tickets had heard before included."""
+    redelivered: int = 0
+    """Deliveries that failed and that the sender was asked to send again."""
+
+    def plus(self, later: "Reconciled") -> "Reconciled":
+        """Two looks as one."""
+        return later.model_copy(
+            update={
+                "started": (*self.started, *later.started)[-100:],
+                "told": self.told + later.told,
+                "redelivered": self.redelivered + later.redelivered,
+            }
+        )
+
+
+class Intake(Port):
+    """What nobody has told."""
+
+    options = ActivityConfig(start_to_close_timeout=timedelta(minutes=5), retry_policy=PATIENT)
+
+    @activity.defn
+    @abstractmethod
+    async def reconcile(self, request: Reconcile) -> Reconciled:
+        """Look at the tracker and at what is under way, and do about it what the webhooks would have done. Doing it
+        twice, or after the webhook came after all, changes nothing."""
