@@ -109,7 +109,7 @@ def demo(console: Console, yes: bool) -> None:
 def up(console: Console) -> None:
     """Run Temporal server, gateway and worker, and keep them running until Ctrl-C."""
     from infra.commands import serving
-    from infra.stack import Part
+    from infra.parts import Part
 
     asyncio.run(serving.up(console, _settings(), tuple(Part)))
 
@@ -245,7 +245,7 @@ def doctor(console: Console) -> None:
 def server(console: Console) -> None:
     """Run the Temporal server alone, in the foreground."""
     from infra.commands import serving
-    from infra.stack import Part
+    from infra.parts import Part
 
     asyncio.run(serving.up(console, _settings(), (Part.SERVER,)))
 
@@ -254,7 +254,7 @@ def server(console: Console) -> None:
 def gateway() -> None:
     """Run the gateway alone, in the foreground."""
     from infra.commands import serving
-    from infra.stack import Part
+    from infra.parts import Part
 
     serving.become(_settings(), Part.GATEWAY)
 
@@ -263,9 +263,29 @@ def gateway() -> None:
 def worker() -> None:
     """Run one more worker, in the foreground."""
     from infra.commands import serving
-    from infra.stack import Part
+    from infra.parts import Part
 
     serving.become(_settings(), Part.WORKER)
+
+
+@cli.command(cls=Verb)
+def serve() -> None:
+    """Take webhooks of Linear, GitHub, Slack and OpenProject, in the foreground."""
+    from infra.commands import serving
+    from infra.parts import Part
+
+    serving.become(_settings(), Part.INGRESS)
+
+
+@cli.command(cls=Verb)
+@click.argument("tracker", default="")
+@click.option("--days", type=click.FloatRange(0.01, 90), default=7, show_default=True, help="How far back to look.")
+@click.pass_obj
+def sync(console: Console, tracker: str, days: float) -> None:
+    """Look at TRACKER, or at all, for whatever no webhook has told. Needs a running worker."""
+    from infra.commands import syncing
+
+    asyncio.run(syncing.sync(console, _settings(), tracker, days))
 
 
 def main() -> NoReturn:

@@ -19,7 +19,7 @@ from bench.process import host, say
 from bench.report import lines, targets
 from bench.results import Configuration, Floor, Parked, Results
 from infra.exits import PawlError, exit_now
-from infra.stack import ROOT
+from infra.parts import ROOT
 from workflows.domain.model import Record
 
 PARKED = "parked"

@@ -12,8 +12,8 @@ from bench.machine import Machine
 from bench.process import own_cpu
 from bench.results import Floor
 from bench.work import answers, files
+from infra.parts import Part
 from infra.secrets import gateway_secret
-from infra.stack import Part
 from workflows.domain import prompt
 from workflows.domain.session import Role
 from workflows.domain.tokens import SEQ_HEADER

@@ -19,9 +19,10 @@ from infra.gateway.player import TAPE
 from infra.gateway.tape import read_tape
 from infra.gateway_client import keep_tape
 from infra.journal import JournalStore
+from infra.parts import ROOT, Part, environment
 from infra.process import Program, StackEvent, Supervised
 from infra.settings import Settings
-from infra.stack import ROOT, START_SECONDS, Part, Stack, environment
+from infra.stack import START_SECONDS, Stack
 from workflows import names
 
 _STOP_SECONDS = 5.0

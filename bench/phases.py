@@ -11,7 +11,7 @@ from itertools import pairwise
 from bench.drive import Driven, Driver, crowd
 from bench.machine import Machine
 from bench.results import History, Kills, Parked, Throughput
-from infra.stack import Part
+from infra.parts import Part
 from workflows import names
 from workflows.domain.ticket import Phase
 from workflows.ports.journal import EntryKind

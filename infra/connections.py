@@ -149,6 +149,11 @@ class Connections(_Told):
             found |= one.variables(one.WORKER if process == "worker" else one.INGRESS)
         return found
 
+    @property
+    def trackers(self) -> set[str]:
+        """What is looked at by polling: whatever a route names."""
+        return {route.tracker for route in self.routes}
+
     def terms(self, settings: Settings) -> Terms:
         return Terms(routes=self.routes, model=settings.model, reviewer_model=settings.reviewer_model)
 
@@ -163,6 +168,14 @@ class _File(_Told):
     def kinds(self) -> dict[str, str]:
         """By connection: one that is called like a kind need not say it."""
         return {name: str(said.get("kind", name)) for name, said in self.connections.items()}
+
+
+USUAL = {
+    str(kind.model_fields[field].default)
+    for kind in (Linear, GitHub, OpenProject, Slack)
+    for field in (*kind.WORKER, *kind.INGRESS)
+}
+"""The variables with secrets as they are called where a file names no others."""
 
 
 def secret(variable: str, environ: Mapping[str, str] = os.environ) -> SecretStr | None:

@@ -63,20 +63,21 @@ class Ports(Record):
     temporal: int
     ui: int
     gateway: int
+    ingress: int
 
 
-WELL_KNOWN = Ports(temporal=7233, ui=8233, gateway=8377)
+WELL_KNOWN = Ports(temporal=7233, ui=8233, gateway=8377, ingress=8378)
 
 
 def free_ports(settings: Settings) -> Ports:
     """The well-known ports for the default home, the same ones of its own for any other home, or free ones where
     somebody else has those."""
     if settings.home == Settings.model_fields["home"].get_default(call_default_factory=True):
-        wanted = [WELL_KNOWN.temporal, WELL_KNOWN.ui, WELL_KNOWN.gateway]
+        wanted = [WELL_KNOWN.temporal, WELL_KNOWN.ui, WELL_KNOWN.gateway, WELL_KNOWN.ingress]
     else:
-        wanted = random.Random(str(settings.home.resolve())).sample(_QUIET_PORTS, 3)  # noqa: S311
-    temporal, ui, gateway = _free(wanted)
-    return Ports(temporal=temporal, ui=ui, gateway=gateway)
+        wanted = random.Random(str(settings.home.resolve())).sample(_QUIET_PORTS, 4)  # noqa: S311
+    temporal, ui, gateway, ingress = _free(wanted)
+    return Ports(temporal=temporal, ui=ui, gateway=gateway, ingress=ingress)
 
 
 def command(program: Path, ports: Ports, database: Path | None) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from infra.exits import Misused, OutOfReach, PawlError, Told
 from infra.gateway.prices import PriceList
 from infra.gateway.providers import providers
 from infra.gateway.settings import GatewaySettings
+from infra.parts import absolute, server_is_elsewhere
 from infra.settings import Settings
-from infra.stack import absolute, server_is_elsewhere
 from workflows import names
 from workflows.domain.model import Record
 from workflows.domain.words import counted

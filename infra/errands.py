@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
+from infra.parts import ROOT, Part, environment
 from infra.settings import Settings
-from infra.stack import ROOT, Part, environment
 
 _SECONDS = 60
 

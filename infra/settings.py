@@ -25,7 +25,8 @@ class Settings(BaseSettings):
     """Where tickets of a tracker are worked on, path or URL, when the file of connections names no routes."""
     ingress_host: str = "127.0.0.1"
     """The address webhooks are taken at; a public one belongs behind a proxy that speaks TLS."""
-    ingress_port: int = Field(default=8378, ge=0, le=65535)
+    ingress_port: int = Field(default=8378, ge=1, le=65_535)
+    """Default: for another home than the usual one, a port of its own."""
     model: str = ""
     """`provider:model` for every role a repository's WORKFLOW.md does not name."""
     reviewer_model: str = ""

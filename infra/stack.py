@@ -6,52 +6,35 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from enum import StrEnum
 from pathlib import Path
 
-from pydantic import SecretStr
+import httpx
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 
 from infra import devserver, gateway_client, home, temporal, temporal_cli
 from infra.exits import PawlError
-from infra.gateway.settings import GatewaySettings
+from infra.parts import ROOT, Part, absolute, environment, server_is_elsewhere, takes_webhooks
 from infra.process import Program, StackEvent, Supervised, What
 from infra.settings import Settings
 from workflows import names
 
-ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 """How long a part may take until it serves, on a machine that is busy with other things."""
-SERVER_SECONDS = 10.0
-
-PROVIDER_KEYS = frozenset(
-    str(field.validation_alias)
-    for field in GatewaySettings.model_fields.values()
-    if field.annotation is SecretStr and field.validation_alias
-) | {"ANTHROPIC_AUTH_TOKEN", "PAWL_GATEWAY_DB_URL"}
-"""Variables that only the gateway sees."""
-
-SANDBOX_VENDORS = ("MODAL_", "E2B_", "DAYTONA_", "RUNLOOP_", "NORTHFLANK_")
-"""What the names of sandbox vendors' own settings begin with, keys among them."""
-
-
-class Part(StrEnum):
-    SERVER = "server"
-    GATEWAY = "gateway"
-    WORKER = "worker"
-
+SHORT_SECONDS = 10.0
+"""What a part without long work gets to end by itself."""
 
 PROGRAMS: Mapping[Part, tuple[str, ...]] = {
     Part.GATEWAY: (sys.executable, "-m", "infra.gateway"),
     Part.WORKER: (sys.executable, str(ROOT / "worker.py")),
+    Part.INGRESS: (sys.executable, "-m", "infra.ingress"),
 }
 
 
 class Stack:
-    """Server, gateway and worker of one home as supervised processes.
+    """Server, gateway, worker and ingress of one home as supervised processes.
 
-    The Temporal server is left out where the environment names another one (`TEMPORAL_ADDRESS`, a profile).
+    The Temporal server is left out where the environment names another one (`TEMPORAL_ADDRESS`, a profile), the ingress
+    where no connection has the secret of a webhook.
     `programs` replaces what is run as a part, `tell` hears of every start, death and stop. Start it from the main
     thread: the kernel ends the processes when the thread that started them ends.
     """
@@ -115,11 +98,11 @@ class Stack:
         gateway as long to land calls in flight (default: what the settings allow). What is left then is killed and
         goes on at the next start; a model call that dies with the gateway is paid again."""
         drain = self.settings.shutdown_seconds if seconds is None else seconds
-        patience = {Part.WORKER: drain, Part.GATEWAY: drain, Part.SERVER: SERVER_SECONDS}
+        patience = {Part.WORKER: drain, Part.GATEWAY: drain}
         for part in reversed(Part):
             supervised = self._running.get(part)
             if supervised is not None:
-                await supervised.stop(patience[part])
+                await supervised.stop(patience.get(part, SHORT_SECONDS))
                 del self._running[part]
         self._client = None
         await self._held.aclose()
@@ -128,6 +111,8 @@ class Stack:
         ports = devserver.free_ports(self.settings)
         if "gateway_url" not in self.settings.model_fields_set:
             self.settings = self.settings.model_copy(update={"gateway_url": f"http://127.0.0.1:{ports.gateway}"})
+        if "ingress_port" not in self.settings.model_fields_set:
+            self.settings = self.settings.model_copy(update={"ingress_port": ports.ingress})
         if Part.SERVER in self._wanted and not server_is_elsewhere():
             await self._start_server(await temporal_cli.provided(self.settings, say), ports)
         self._client = await temporal.connect(self.settings)
@@ -136,6 +121,8 @@ class Stack:
         if Part.WORKER in self._wanted:
             await temporal.ensure_search_attributes(self._client)
             await self._run(Part.WORKER, self._programs[Part.WORKER], self._worker_is_ready)
+        if Part.INGRESS in self._wanted and takes_webhooks(self.settings, self._env):
+            await self._run(Part.INGRESS, self._programs[Part.INGRESS], self._ingress_is_ready)
 
     async def _start_server(self, program: Path, ports: devserver.Ports) -> None:
         address = f"127.0.0.1:{ports.temporal}"
@@ -197,6 +184,9 @@ class Stack:
     async def _gateway_is_ready(self, _: int) -> bool:
         return await gateway_client.is_healthy(self.settings)
 
+    async def _ingress_is_ready(self, _: int) -> bool:
+        return await _answers(f"http://{self.settings.ingress_host}:{self.settings.ingress_port}/healthz")
+
     async def _worker_is_ready(self, pid: int) -> bool:
         """Whether this very process asks the server for work."""
         try:
@@ -206,42 +196,9 @@ class Stack:
             return False
 
 
-ARENAS = "2"
-"""Of glibc's allocator. By default every thread may have its own, which keeps a good part of what others freed."""
-
-
-def environment(settings: Settings, part: Part, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What one part sees: the settings by name, where this home's server and gateway are, and the keys it needs."""
-    given = {
-        f"PAWL_{name.upper()}": str(value)
-        for name, value in settings.model_dump(exclude_unset=True).items()
-        if value is not None
-    }
-    where = {"PAWL_HOME": str(settings.home.absolute()), "PAWL_GATEWAY_URL": settings.gateway_url}
-    server = home.server_file(settings)
-    if server is not None and not server_is_elsewhere():
-        where["TEMPORAL_ADDRESS"] = server.address
-    seen = {**inherited, **given, **where, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": ARENAS}
-    return {name: value for name, value in seen.items() if _may_see(part, name)}
-
-
-def _may_see(part: Part, name: str) -> bool:
-    """Keys of models are the gateway's, those of sandbox vendors the worker's; nobody else gets either."""
-    if name in PROVIDER_KEYS:
-        return part is Part.GATEWAY
-    return part is Part.WORKER or not name.startswith(SANDBOX_VENDORS)
-
-
-def server_is_elsewhere() -> bool:
-    """Whether the environment names a Temporal server, so that none is started here."""
-    return bool(ClientConfig.load_client_connect_config().get("target_host"))
-
-
-def absolute(settings: Settings) -> Settings:
-    """The settings with absolute folders: the parts run in another working directory than the caller."""
-    paths = {
-        name: value.absolute()
-        for name, value in ((name, getattr(settings, name)) for name in settings.model_fields_set | {"home"})
-        if isinstance(value, Path)
-    }
-    return settings.model_copy(update=paths)
+async def _answers(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as web:
+            return (await web.get(url)).is_success
+    except httpx.HTTPError:
+        return False

@@ -32,6 +32,14 @@ def ticket_account(ref: TicketRef, first_run_id: str) -> str:
     return f"{ref.id}.{first_run_id[-8:]}"
 
 
+SYNC = "sync:"
+
+
+def sync_id(tracker: str) -> str:
+    """The schedule that looks at a tracker, and what the ids of its runs begin with."""
+    return f"{SYNC}{tracker}"
+
+
 def session_key(account: str, role: Role, part: int) -> str:
     return f"{account}.{role}{part}"
 

@@ -1,7 +1,8 @@
 """Sync: a look at one tracker for what no webhook has told, started by a schedule or by `pawl sync`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from pydantic import Field
 from temporalio import workflow
 
 from workflows.domain.model import Record
@@ -13,6 +14,8 @@ MOST_LOOKS = 20
 
 class SyncOrder(Record):
     tracker: str
+    days: float | None = Field(default=None, gt=0, le=90)
+    """How far back to look; None: to where the last run of the schedule ended."""
 
 
 @workflow.defn(name="Sync")
@@ -22,7 +25,8 @@ class Sync:
     @workflow.run
     async def run(self, order: SyncOrder) -> Reconciled:
         last = workflow.get_last_completion_result(Reconciled)
-        total = await self._look(order, last.until if last else None)
+        since = workflow.now() - timedelta(days=order.days) if order.days else last.until if last else None
+        total = await self._look(order, since)
         for _ in range(MOST_LOOKS - 1):
             if total.complete:
                 break

@@ -15,7 +15,7 @@ from bench.process import host, say
 from bench.sandboxes import measure
 from bench.sandboxes.results import Out, SandboxResults, Start, lines
 from infra.exits import exit_now
-from infra.stack import ROOT
+from infra.parts import ROOT
 from workflows.domain.model import Record
 from workflows.ports.sandbox import SandboxError
 

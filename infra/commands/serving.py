@@ -9,12 +9,14 @@ from contextlib import suppress
 from typing import NoReturn
 
 from infra import home, temporal
+from infra.connections import connections_file, read_connections
 from infra.console import Console, safe
 from infra.exits import Misused
 from infra.gateway.settings import GatewaySettings
+from infra.parts import ROOT, Part, absolute, environment, server_is_elsewhere, takes_webhooks
 from infra.process import StackEvent, What
 from infra.settings import Settings
-from infra.stack import PROGRAMS, ROOT, Part, Stack, absolute, environment, server_is_elsewhere
+from infra.stack import PROGRAMS, Stack
 
 _DRAINING = "Letting running steps finish. Ctrl-C again stops at once; only a model call in flight is then paid again."
 _STYLES = {What.READY: "green"} | dict.fromkeys((What.STUCK, What.DIED, What.NOT_STARTED), "bold red")
@@ -48,9 +50,15 @@ async def up(console: Console, settings: Settings, parts: tuple[Part, ...]) -> N
 
 
 def become(settings: Settings, part: Part) -> NoReturn:
-    """Turn this process into the gateway or a worker of this home, so that whoever supervises it sees the real one."""
+    """Turn this process into the gateway, a worker or the ingress of this home, so that whoever supervises it sees the
+    real one."""
     _refuse_unreadable(settings, (part,))
     located = absolute(home.located(settings))
+    if part is Part.INGRESS and not takes_webhooks(located, os.environ):
+        raise Misused(
+            "No connection has the secret of a webhook, so nobody could be believed.",
+            f"Set it (LINEAR_WEBHOOK_SECRET, ...), or name its variable in {connections_file(located)}.",
+        )
     argv = PROGRAMS.get(part)
     if argv is None:
         raise Misused(f"{part} cannot be run this way.")
@@ -63,6 +71,7 @@ def _refuse_unreadable(settings: Settings, parts: tuple[Part, ...]) -> None:
     """Settings that a part reads after its start are tried here, where a mistake is told as by every command. Raises
     Misused and ValidationError."""
     temporal.connection(settings)
+    read_connections(settings)
     if Part.GATEWAY in parts:
         GatewaySettings()
 
@@ -112,5 +121,10 @@ def _say_where(console: Console, stack: Stack, parts: tuple[Part, ...]) -> None:
     if Part.GATEWAY in parts:
         say(f"Gateway      {stack.settings.gateway_url}")
     say(f"Logs         {stack.settings.home / 'logs'}")
+    table = read_connections(stack.settings)
+    if Part.INGRESS in parts and takes_webhooks(stack.settings, os.environ):
+        say(f"Webhooks     http://{stack.settings.ingress_host}:{stack.settings.ingress_port}/hooks/NAME")
+    if Part.WORKER in parts and table.connections:
+        say(f"Connections  {', '.join(table.connections)}; looked at every {table.poll_seconds} s")
     if Part.WORKER in parts:
         say("Ready. In another terminal: pawl run TICKET --repo PATH_OR_URL")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from infra.parts import Part
 from infra.process import StackEvent, What
-from infra.stack import Part
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome
 from workflows.domain.ticket import Phase

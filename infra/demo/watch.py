@@ -6,7 +6,8 @@ import signal
 
 from infra.demo.screen import Screen
 from infra.journal import JournalStore
-from infra.stack import Part, Stack
+from infra.parts import Part
+from infra.stack import Stack
 from workflows.ports.journal import Entry, EntryKind
 
 _COMMANDS = re.compile(r'"(bash|run_checks)"')

@@ -20,7 +20,7 @@ from tests.infra.command_line import ROOT, environment, pawl, pawl_in_terminal
 COMMANDS = [
     *("demo", "up", "run", "list", "show", "events"),
     *("approve", "request-changes", "reject", "answer", "steer", "pause", "resume", "top-up", "take-over", "abort"),
-    *("doctor", "server", "gateway", "worker"),
+    *("doctor", "server", "gateway", "worker", "serve", "sync"),
 ]
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
 CLOSED = "127.0.0.1:1"

@@ -17,9 +17,10 @@ from infra import devserver, temporal
 from infra.client import find_ticket, list_tickets, start_ticket, ticket_line
 from infra.devserver import RETENTION
 from infra.exits import NotFound, OutOfReach
+from infra.parts import Part
 from infra.process import StackEvent, What
 from infra.settings import Settings
-from infra.stack import Part, Stack
+from infra.stack import Stack
 from workflows import names
 from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import TicketRef

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from infra import board, client
 from infra.exits import OutOfReach, PawlError, Refused
+from infra.parts import ROOT, Part
 from infra.settings import Settings
-from infra.stack import ROOT, Part, Stack
+from infra.stack import Stack
 from tests.repos import git, git_bytes, make_repository
 from tests.system.crash import story, switch
 from tests.system.crash.switch import Kill, Line, Victim
