@@ -14,7 +14,7 @@ side_by_side := -n 4 --dist loadfile --no-loadscope-reorder
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: setup demo test test-fast check conformance bench bench-sandbox lock clean
+.PHONY: setup browser demo test test-fast check conformance bench bench-sandbox bench-ingress lock clean
 
 setup: ## Python environment, Temporal server, sandbox tools
 	@PYTHON=$(PYTHON) infra/setup.sh
@@ -22,9 +22,12 @@ setup: ## Python environment, Temporal server, sandbox tools
 demo: setup ## A ticket becomes a pull request, in the terminal and in the Temporal UI; no key needed
 	@$(served) $(bin)/python starter.py demo $(ARGS)
 
-test: check ## Every check and every test; the kill tests last and alone, since they need the machine
+test: browser check ## Every check and every test; the kill tests last and alone, since they need the machine
 	@$(bin)/python -m pytest $(side_by_side) -m "not crash" $(ARGS)
 	@$(bin)/python -m pytest -m crash $(ARGS)
+
+browser: setup ## Chromium, for the test of the Temporal UI
+	@PYTHON=$(PYTHON) infra/setup.sh tests
 
 test-fast: setup ## What needs no server, no sandbox and no kills
 	@$(bin)/python -m pytest -q -n 2 -m "not server and not sandbox and not crash" $(ARGS)
@@ -49,6 +52,9 @@ bench: setup ## Throughput, CPU, bytes, memory and recovery time, as a table and
 
 bench-sandbox: setup ## What sandboxes cost: commands, starts, the way out, many at once
 	@$(bin)/python -m bench.sandboxes $(ARGS)
+
+bench-ingress: setup ## Signed webhooks by the second, with Temporal behind and without it for a while
+	@$(bin)/python -m bench.ingress $(ARGS)
 
 lock: setup ## Resolve again what pyproject.toml allows
 	@$(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

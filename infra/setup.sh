@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes this checkout ready to run: Python environment, Temporal server, sandbox tools. Safe to repeat, quick when done.
+# Makes this checkout ready to run: Python environment, Temporal server, sandbox tools; with the word `tests` also the
+# browser of the tests. Safe to repeat, quick when done.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,10 +14,13 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # --- system packages -------------------------------------------------------------------------------------------------
 
-missing_packages() {
+missing_packages() { # tests, or nothing
     command -v bwrap >/dev/null 2>&1 || printf ' bubblewrap'
     command -v git >/dev/null 2>&1 || printf ' git'
     command -v rg >/dev/null 2>&1 || printf ' ripgrep'
+    if [ "$1" = tests ]; then
+        command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || printf ' chromium'
+    fi
 }
 
 install_packages() { # PACKAGE ...
@@ -107,7 +111,7 @@ digest() {
     pwd
 }
 
-packages=$(missing_packages)
+packages=$(missing_packages "${1:-}")
 # shellcheck disable=SC2086  # a list of words
 [ -z "$packages" ] || install_packages $packages
 
