@@ -15,7 +15,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from infra.cards import TRACKER
@@ -58,11 +58,26 @@ class Started(Record):
     workflow_id: str
     run_id: str
     fresh: bool
-    """False when the ticket was under way already: then nothing was started."""
+    """False when the ticket was under way already, or has answered what was asked: then nothing was started."""
 
 
-async def start_ticket(client: Client, order: TicketOrder) -> Started:
-    """Start the ticket's workflow, or find the one that is running: two triggers cannot start two."""
+async def start_ticket(client: Client, order: TicketOrder, asked: datetime | None = None) -> Started:
+    """Start the ticket's workflow, or find the one that is running: two triggers cannot start two.
+
+    With the moment at which it was `asked` for, a ticket that has ended is started again only where it ended before.
+    """
+    if asked is None:
+        return await _start(client, order, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+    started = await _start(client, order, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    if started.fresh:
+        return started
+    last = await ticket_line(client, started.workflow_id)
+    if last.ended is None or last.ended > asked:
+        return started
+    return await _start(client, order, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+
+async def _start(client: Client, order: TicketOrder, again: WorkflowIDReusePolicy) -> Started:
     workflow_id = names.ticket_workflow_id(order.ref)
     span = trace.get_tracer("pawl").start_as_current_span("start ticket", attributes={"pawl.ticket": order.identifier})
     with span, translated(f"ticket {order.identifier}"):
@@ -73,6 +88,7 @@ async def start_ticket(client: Client, order: TicketOrder) -> Started:
                 id=workflow_id,
                 task_queue=names.WORK,
                 task_timeout=names.DECISION,
+                id_reuse_policy=again,
                 static_summary=f"{order.identifier} {order.title}"[:200],
                 static_details=f"Repository {order.repository}, model {order.model}.",
                 memo={"title": order.title},

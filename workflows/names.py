@@ -18,7 +18,9 @@ REPO = SearchAttributeKey.for_keyword("PawlRepo")
 TICKET = SearchAttributeKey.for_keyword("PawlTicket")
 NEEDS_PERSON = SearchAttributeKey.for_bool("PawlNeedsPerson")
 COST = SearchAttributeKey.for_float("PawlCost")
-SEARCH_ATTRIBUTES = (PHASE, REPO, TICKET, NEEDS_PERSON, COST)
+PULL_REQUEST = SearchAttributeKey.for_keyword("PawlPullRequest")
+"""`owner/name#12`, as the forge itself writes the repository's name."""
+SEARCH_ATTRIBUTES = (PHASE, REPO, TICKET, NEEDS_PERSON, COST, PULL_REQUEST)
 
 
 def ticket_workflow_id(ref: TicketRef) -> str:

@@ -98,6 +98,8 @@ class TellMove(Record):
 class TellWords(Record):
     ref: TicketRef
     words: Words
+    at: datetime
+    """When they were said: an order to stop that is older than the run was not meant for it."""
 
 
 class Nudge(Record):
@@ -139,6 +141,8 @@ def _about_card(seen: CardSeen, terms: Terms) -> tuple[Move, ...]:
     card, by = seen.card, seen.by
     if by is not None and by.trust is Trust.OURS:
         return (Leave(reason="Pawl changed the card itself"),)
+    if by is not None and by.trust is Trust.STRANGER:
+        return (Leave(reason="what a stranger does to a card is no instruction"),)
     moves: list[Move] = []
     if seen.moved:
         move = CardMove(id=seen.id, status=card.status, at=seen.at, by=by.shown if by else "")
@@ -156,9 +160,10 @@ def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
     if not (said.addressed or said.stop):
         return (Leave(reason="it was not said to Pawl"),)
     text = said.text if len(said.text) <= MOST_SAID else f"{said.text[: MOST_SAID - 20]} [cut: too long]"
-    tell = TellWords(ref=said.ref, words=Words(id=said.id, text=text, by=said.by, stop=said.stop))
+    tell = TellWords(ref=said.ref, words=Words(id=said.id, text=text, by=said.by, stop=said.stop), at=said.at)
     start = _start(said.card, said.at, terms, asked=True) if said.card and not said.stop else None
-    return (start, tell) if start else (tell,)
+    moves = (*((start,) if start else ()), *((tell,) if text.strip() or said.stop else ()))
+    return moves or (Leave(reason="nothing was said beside the mention"),)
 
 
 def _start(card: Ticket, at: datetime, terms: Terms, *, asked: bool) -> Start | None:

@@ -1,0 +1,94 @@
+"""Delivery to Temporal: what was decided about a happening is carried to its ticket, however often it is heard of."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from infra.client import CALL, start_ticket
+from infra.exits import NotFound, OutOfReach
+from infra.temporal import translated
+from workflows import names
+from workflows.domain.intake import Leave, Move, Nudge, Start, TellMove, TellWords
+from workflows.domain.model import Record
+from workflows.domain.ticket import TicketRef
+
+CARD_MOVED, SAID, PULL_REQUEST_MOVED = "card-moved", "said", "pull-request-moved"
+"""The signals of a ticket."""
+
+
+class Done(StrEnum):
+    """What became of a move."""
+
+    STARTED = "started"
+    STARTED_BEFORE = "under way or answered already"
+    TOLD = "told"
+    TOO_OLD = "older than the run"
+    NOBODY = "no run to tell"
+    LEFT = "left"
+
+
+async def carry(client: Client, move: Move) -> Done:
+    """Carry out one move. Once it returns, Temporal has it on disk, whether or not a worker runs; done twice it has
+    the effect of once. Raises PawlError when Temporal did not take it: then it may be carried again."""
+    with _reached():
+        match move:
+            case Start():
+                started = await start_ticket(client, move.order, asked=move.at)
+                return Done.STARTED if started.fresh else Done.STARTED_BEFORE
+            case TellMove():
+                return await _tell(client, move.ref, CARD_MOVED, move.move, move.move.at)
+            case TellWords():
+                return await _tell(client, move.ref, SAID, move.words, move.at if move.words.stop else None)
+            case Nudge():
+                return await _nudge(client, move)
+            case Leave():
+                return Done.LEFT
+
+
+async def _tell(client: Client, ref: TicketRef, signal: str, what: Record, at: datetime | None) -> Done:
+    """Signal the run. With `at`, unless it began later: a move of the card, or an order to stop, that is older than the
+    run was not meant for it. Among those is the move that started it, when it is delivered once more."""
+    workflow_id = names.ticket_workflow_id(ref)
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        with translated(workflow_id):
+            if at is not None:
+                described = await handle.describe(rpc_timeout=CALL)
+                if described.status is not WorkflowExecutionStatus.RUNNING:
+                    return Done.NOBODY
+                if at < described.start_time:
+                    return Done.TOO_OLD
+            await handle.signal(signal, what, rpc_timeout=CALL)
+    except NotFound:
+        return Done.NOBODY
+    return Done.TOLD
+
+
+async def _nudge(client: Client, nudge: Nudge) -> Done:
+    pull_request = f"{nudge.repository}#{nudge.number}"
+    quoted = pull_request.replace("\\", "\\\\").replace("'", "''")
+    query = f"WorkflowType = 'Ticket' AND ExecutionStatus = 'Running' AND {names.PULL_REQUEST.name} = '{quoted}'"
+    told = Done.NOBODY
+    with translated(f"the ticket of {pull_request}"):
+        found = [one.id async for one in client.list_workflows(query, limit=10, rpc_timeout=CALL)]
+    for workflow_id in found:
+        try:
+            with translated(workflow_id):
+                await client.get_workflow_handle(workflow_id).signal(PULL_REQUEST_MOVED, rpc_timeout=CALL)
+        except NotFound:  # it ended meanwhile
+            continue
+        told = Done.TOLD
+    return told
+
+
+@contextmanager
+def _reached() -> Generator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # what the SDK's core raises for a first connection that fails
+        raise OutOfReach(
+            "The Temporal server cannot be reached.", "Start it; whoever sent this tries again."
+        ) from error
