@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from infra.ingress.deliver import carry
 from infra.ingress.door import Delivery, Door, Turned
 from infra.ingress.memory import Away, Memory
-from workflows.domain.intake import Terms, decide
+from workflows.domain.intake import Leave, Terms, decide
 
 MOST_BODIES = 100
 """That are on their way in at once. Anybody may send a body; only a signed one gets further."""
@@ -82,7 +82,10 @@ class Ingress:
 
     async def _take(self, door: Door, delivery: Delivery) -> None:
         moves = [move for happening in delivery.happenings for move in decide(happening, self._terms)]
-        done = [f"{type(move).__name__} {await carry(self._client, move)}" for move in moves]
+        done = [
+            move.reason if isinstance(move, Leave) else f"{type(move).__name__} {await carry(self._client, move)}"
+            for move in moves
+        ]
         _LOG.info("%s: %s: %s", door.name, _shown(delivery), ", ".join(done) or "nothing to do")
 
     async def _health(self, _: Request) -> Response:

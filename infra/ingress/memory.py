@@ -30,6 +30,10 @@ class Memory:
         self._taken: OrderedDict[str, None] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bool]] = {}
 
+    def __len__(self) -> int:
+        """How many deliveries it remembers."""
+        return len(self._taken)
+
     async def once(self, delivery: str, take: Callable[[], Awaitable[None]], seconds: float) -> bool:
         """Take the delivery unless it was taken; False when it was. Two tries at once wait for the same taking. It is
         never broken off, for Temporal may have begun with it: where it takes longer than `seconds` the sender is told
