@@ -128,6 +128,18 @@ async def started_among(client: Client, identifiers: Sequence[str]) -> set[str]:
     return found
 
 
+async def tickets_under_way(client: Client, tracker: str, limit: int = 2_000) -> dict[TicketRef, str]:
+    """The tickets of a tracker that have not ended, the newest first, and the phase that each of them shows."""
+    prefix = names.ticket_workflow_id(TicketRef(tracker=tracker, id=""))
+    query = f"WorkflowType = 'Ticket' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH {_quoted(prefix)}"
+    found: dict[TicketRef, str] = {}
+    with translated("the tickets under way"):
+        async for execution in client.list_workflows(query, limit=limit, rpc_timeout=CALL):
+            ref = TicketRef(tracker=tracker, id=execution.id.removeprefix(prefix))
+            found[ref] = execution.typed_search_attributes.get(names.PHASE) or ""
+    return found
+
+
 async def is_under_way(client: Client, identifier: str) -> bool:
     """Whether a ticket of this identifier has not ended."""
     query = f"WorkflowType = 'Ticket' AND ExecutionStatus = 'Running' AND {names.TICKET.name} = {_quoted(identifier)}"

@@ -65,10 +65,7 @@ class BoardTracker(Tracker):
         """The cards as they stand. Their moves are told by the board's own watcher, and words in files by nobody."""
         now = datetime.now(UTC)
         listing = await asyncio.to_thread(board.list_tickets, self.folder)
-        return News(
-            cards=tuple(CardSeen(id=f"{card.ref.id}@{card.version}", card=card, at=now) for card in listing.tickets),
-            until=now,
-        )
+        return News(cards=tuple(seen for card in listing.tickets if (seen := _seen(card))), until=now)
 
     def _filed(self, filing: FileTicket) -> Ticket:
         card = f"{filing.parent.id[:40] if filing.parent else 'pawl'}-{_digest(filing.key)}"
@@ -88,6 +85,15 @@ class BoardTracker(Tracker):
             raise stop(Failure.BAD_TICKET, str(error), "Then resume.") from error
         except board.HeldByAnother as error:
             raise stop(Failure.CLAIM_LOST, str(error)) from error
+
+
+def _seen(card: Ticket) -> CardSeen | None:
+    """The card with the time of its file; None when it is gone by now."""
+    try:
+        changed = Path(card.url).stat().st_mtime
+    except OSError:
+        return None
+    return CardSeen(id=f"card@{card.version}", card=card, at=datetime.fromtimestamp(changed, UTC))
 
 
 def _digest(text: str) -> str:

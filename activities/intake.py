@@ -1,0 +1,100 @@
+"""Looking for what no webhook has told, and doing about it what the webhook would have done."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.errors import again
+from infra.client import tickets_under_way
+from infra.exits import PawlError
+from infra.ingress.deliver import Done, carry
+from workflows.domain.events import phase_of
+from workflows.domain.intake import CardSeen, Happening, Move, Start, TellMove, Terms, decide
+from workflows.ports.intake import Intake, Reconcile, Reconciled
+from workflows.ports.tracker import FindNews, Tracker
+
+FIRST_LOOK = timedelta(days=1)
+"""How far back the very first look goes."""
+OVERLAP = timedelta(minutes=2)
+"""By how much two looks overlap: what a tracker shows late, and clocks that differ, fall between no two of them."""
+MOST_REMEMBERED = 10_000
+
+
+@dataclass
+class TemporalIntake(Intake):
+    """Carries to Temporal what the trackers tell."""
+
+    client: Client
+    tracker: Tracker
+    terms: Terms
+    redeliver: Mapping[str, Callable[[datetime], Awaitable[int]]] = field(
+        default_factory=dict[str, Callable[[datetime], Awaitable[int]]]
+    )
+    """By connection: asks the sender for the deliveries since then that failed; how many."""
+    _carried: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None], init=False)
+    """What was passed on lately, so that overlapping looks do not tell it again. Forgotten with the process, which
+    does no harm: tickets know what they have heard."""
+
+    @activity.defn
+    async def reconcile(self, request: Reconcile) -> Reconciled:
+        begun = datetime.now(UTC)
+        since = request.since or begun - FIRST_LOOK
+        try:
+            under_way = await tickets_under_way(self.client, request.tracker)
+            news = await self.tracker.find_news(
+                FindNews(
+                    tracker=request.tracker,
+                    since=since - OVERLAP,
+                    routes=tuple(route for route in self.terms.routes if route.tracker == request.tracker),
+                    under_way=tuple(under_way),
+                )
+            )
+            found = sorted((*news.cards, *news.words), key=lambda happening: happening.at)
+            phases = {ref.key: phase for ref, phase in under_way.items()}
+            counted = [await self._done(happening, since, phases) for happening in found]
+        except PawlError as error:  # Temporal's own: the tracker's failures are of the right kind already
+            raise again(str(error)) from error
+        asks = self.redeliver.get(request.tracker)
+        return Reconciled(
+            until=max(since, news.until),
+            complete=news.until >= begun - OVERLAP,
+            started=tuple(name for started, _ in counted for name in started)[-100:],
+            told=sum(told for _, told in counted),
+            redelivered=await asks(since - OVERLAP) if asks else 0,
+        )
+
+    async def _done(self, happening: Happening, since: datetime, phases: Mapping[str, str]) -> tuple[list[str], int]:
+        """What was started, and how much was passed on."""
+        started, told = list[str](), 0
+        for move in decide(happening, self.terms):
+            if _is_known(happening, move, since, phases) or f"{type(move).__name__} {happening.id}" in self._carried:
+                continue
+            done = await carry(self.client, move)
+            if isinstance(move, Start) and done is Done.STARTED:
+                started.append(move.order.identifier)
+            told += done is Done.TOLD
+            if not isinstance(move, Start):  # the card may be asked for again after its ticket has ended
+                self._remember(f"{type(move).__name__} {happening.id}")
+        return started, told
+
+    def _remember(self, what: str) -> None:
+        self._carried[what] = None
+        while len(self._carried) > MOST_REMEMBERED:
+            self._carried.popitem(last=False)
+
+
+def _is_known(happening: Happening, move: Move, since: datetime, phases: Mapping[str, str]) -> bool:
+    """Whether a ticket under way needs no telling: its card stands where the ticket has put it, or has not moved since
+    the last look."""
+    if not isinstance(happening, CardSeen):
+        return False
+    ref = happening.card.ref.key
+    if isinstance(move, Start):
+        return ref in phases
+    shown = phases.get(ref)
+    stands = shown is not None and phase_of(happening.card.status) == phase_of(shown)
+    return isinstance(move, TellMove) and (stands or happening.at < since - OVERLAP)

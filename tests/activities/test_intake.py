@@ -1,0 +1,169 @@
+"""What no webhook has told is found by looking, once, and by a schedule."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.intake import TemporalIntake
+from activities.tracker.board import BoardTracker
+from infra import board, schedules
+from infra.connections import Connections
+from tests.infra.ingress.recorder import Recorder, ended, heard, runs
+from workflows import names
+from workflows.domain.intake import CardSeen, Terms, WordsSaid
+from workflows.domain.people import Person, Trust
+from workflows.domain.routes import AGENT_TODO, Route
+from workflows.domain.ticket import Ticket, TicketRef
+from workflows.ports.intake import Reconcile, Reconciled
+from workflows.ports.tracker import FindNews, News
+from workflows.sync import Sync
+
+pytestmark = pytest.mark.server
+ADA = Person(place="told", id="ada", name="Ada", trust=Trust.MEMBER)
+
+
+@dataclass
+class ToldTracker(BoardTracker):
+    """A tracker whose news a test writes; `asked` is what was looked for."""
+
+    news: list[News] = field(default_factory=list[News])
+    asked: list[FindNews] = field(default_factory=list[FindNews])
+
+    async def find_news(self, search: FindNews) -> News:
+        self.asked.append(search)
+        return self.news.pop(0) if len(self.news) > 1 else self.news[0]
+
+
+def named(name: str) -> tuple[Terms, str]:
+    """Terms of a tracker that no other test has."""
+    tracker = f"{name}-{uuid4().hex[:8]}"
+    return Terms(routes=(Route(tracker=tracker, repository="/srv/shop"),), model="a:m"), tracker
+
+
+def card(tracker: str, status: str, name: str = "ENG-1") -> Ticket:
+    return Ticket(ref=TicketRef(tracker=tracker, id=name), identifier=name, title="Mend it", status=status)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if holds():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("It did not come about in 30 s.")
+
+
+@asynccontextmanager
+async def working(client: Client, intake: TemporalIntake) -> AsyncGenerator[None]:
+    worker = Worker(
+        client,
+        task_queue=names.WORK,
+        workflows=[Recorder, Sync],
+        activities=intake.activities(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with worker:
+        yield
+
+
+async def test_a_card_that_asks_for_work_is_started_once(client: Client, tmp_path: Path) -> None:
+    terms = Terms(routes=(Route(tracker="board", repository="/srv/shop"),), model="a:m")
+    intake = TemporalIntake(client, BoardTracker(tmp_path), terms)
+    name = f"T-{uuid4().hex[:8]}"
+    board.create_ticket(tmp_path, name, "One", status=AGENT_TODO)
+    board.create_ticket(tmp_path, f"{name}-b", "Not asked for", status="Someday")
+    workflow_id = names.ticket_workflow_id(TicketRef(tracker="board", id=name))
+    async with working(client, intake):
+        first = await intake.reconcile(Reconcile(tracker="board"))
+        assert (first.started, first.complete) == ((name,), True)
+        assert (await intake.reconcile(Reconcile(tracker="board", since=first.until))).started == ()
+        await ended(client, workflow_id)
+        assert (await intake.reconcile(Reconcile(tracker="board"))).started == (), "what was asked is answered"
+        (tmp_path / f"{name}.md").write_text((tmp_path / f"{name}.md").read_text() + "\nOnce more, please.\n")
+        assert (await intake.reconcile(Reconcile(tracker="board"))).started == (name,)
+        await ended(client, workflow_id)
+    assert await runs(client, workflow_id, 2) == 2
+
+
+async def test_moves_and_words_are_passed_on_and_not_again(client: Client, tmp_path: Path) -> None:
+    terms, name = named("told")
+    asking = CardSeen(id="card@1", card=card(name, AGENT_TODO), at=now())
+    moved = CardSeen(id="Done@2", card=card(name, "Done"), at=now() + timedelta(seconds=1), by=ADA, moved=True)
+    said = WordsSaid(
+        id="comment:1",
+        ref=moved.card.ref,
+        text="approve",
+        at=now() + timedelta(seconds=2),
+        by=ADA,
+        addressed=True,
+    )
+    stranger = said.model_copy(update={"id": "comment:2", "by": ADA.model_copy(update={"trust": Trust.STRANGER})})
+    later = News(cards=(moved,), words=(said, stranger), until=now() + timedelta(seconds=3))
+    tracker = ToldTracker(tmp_path, [News(cards=(asking,), until=now()), later])
+    intake = TemporalIntake(client, tracker, terms)
+    workflow_id = names.ticket_workflow_id(moved.card.ref)
+    async with working(client, intake):
+        first = await intake.reconcile(Reconcile(tracker=name))
+        second = await intake.reconcile(Reconcile(tracker=name, since=first.until))
+        third = await intake.reconcile(Reconcile(tracker=name, since=second.until))
+        assert (first.told, second.told, third.told) == (0, 2, 0)
+        assert tracker.asked[1].under_way == (moved.card.ref,)
+        assert await heard(client, workflow_id) == [
+            "moved Done@2 to Done by Ada",
+            "told:ada said comment:1: approve",
+        ]
+        restarted = TemporalIntake(client, ToldTracker(tmp_path, [later]), terms)
+        assert (await restarted.reconcile(Reconcile(tracker=name, since=first.until))).told == 2
+        await ended(client, workflow_id)
+
+
+async def test_a_card_where_its_ticket_has_put_it_is_told_nobody(client: Client, tmp_path: Path) -> None:
+    terms, name = named("stands")
+    asking = CardSeen(id="card@1", card=card(name, AGENT_TODO), at=now())
+    stands = CardSeen(id="Todo@2", card=card(name, "to do"), at=now() + timedelta(seconds=1), moved=True)
+    tracker = ToldTracker(tmp_path, [News(cards=(asking,), until=now()), News(cards=(stands,), until=now())])
+    intake = TemporalIntake(client, tracker, terms)
+    async with working(client, intake):
+        first = await intake.reconcile(Reconcile(tracker=name))
+        assert (await intake.reconcile(Reconcile(tracker=name, since=first.until))).told == 0
+        await ended(client, names.ticket_workflow_id(asking.card.ref))
+
+
+async def test_the_schedule_looks_and_goes_on_where_the_last_look_ended(client: Client, tmp_path: Path) -> None:
+    terms, name = named("schedule")
+    tracker = ToldTracker(tmp_path, [News(until=now()), News(until=now() + timedelta(seconds=1))])
+    intake = TemporalIntake(client, tracker, terms)
+    table = Connections(poll_seconds=5)
+    async with working(client, intake):
+        await schedules.ensure_looks(client, table, [name])
+        handle = client.get_schedule_handle(names.sync_id(name))
+        await until(lambda: len(tracker.asked) >= 1)
+        await handle.pause(note="by a person")
+        await schedules.ensure_looks(client, table, [name])
+        assert (await handle.describe()).schedule.state.paused, "what a person paused stays paused"
+        await handle.trigger()
+        await until(lambda: len(tracker.asked) >= 2)
+        assert tracker.asked[1].since > tracker.asked[0].since + timedelta(hours=12), "the first look goes far back"
+        await schedules.ensure_looks(client, table, [])
+        assert names.sync_id(name) not in [there.id async for there in await client.list_schedules()]
+
+
+async def test_a_look_that_ends_early_is_followed_by_another_in_the_same_run(client: Client, tmp_path: Path) -> None:
+    terms, name = named("early")
+    tracker = ToldTracker(tmp_path, [News(until=now() - timedelta(hours=3)), News(until=now())])
+    async with working(client, TemporalIntake(client, tracker, terms)):
+        result = await client.execute_workflow(
+            "Sync", {"tracker": name, "days": 7}, id=f"sync:{name}:now", task_queue=names.WORK, result_type=Reconciled
+        )
+    assert (len(tracker.asked), result.complete) == (2, True)
