@@ -58,7 +58,7 @@ class TicketCrew(TicketSteps):
 
     def _take_budget(self, policy: Policy) -> None:
         """The policy's ceilings are the ticket's; a ceiling on the order replaces the policy's dollars."""
-        self._budget, self._models = policy.budget, policy.models
+        self._budget, self._models, self._gates = policy.budget, policy.models, policy.gates
         self._ceilings = Ceilings(
             usd=self._order.usd or policy.budget.usd,
             usd_per_session=policy.budget.usd_per_session,
@@ -245,7 +245,7 @@ class TicketCrew(TicketSteps):
         before = self._status.phase
         if not self._top_ups:
             await self._arrive(Phase.BUDGET_GATE, f"**The budget is used up.** {reason}", reason=reason)
-            await workflow.wait_condition(lambda: bool(self._top_ups))
+            await self._until_people(lambda: bool(self._top_ups))
         await self._raise_ceilings()
         await self._arrive(before)
 

@@ -8,29 +8,51 @@ from temporalio.exceptions import ApplicationError
 
 from workflows import names
 from workflows.domain.budget import Ceilings
-from workflows.domain.decision import Action, Decision, Desk, refusal, short, understood
-from workflows.domain.events import meaning_of_move
+from workflows.domain.decision import (
+    RECORDED,
+    Action,
+    Decision,
+    DecisionRecord,
+    Desk,
+    refusal,
+    short,
+    understood,
+)
+from workflows.domain.gates import Gates, barred, rules_for
 from workflows.domain.order import TicketStatus
+from workflows.domain.people import Person
+from workflows.domain.replies import not_accepted
 from workflows.domain.ticket import Phase
 from workflows.domain.words import ACTIONS, counted, details, steering_answer, waiting_for
 
 Said = Any
 """What the UI can send is any JSON: a narrower type would have the SDK drop what does not fit, without a word."""
 STORY_LINES = 200
+MOST_DECISIONS = 200
+MOST_IDS = 2_000
+"""Of what was heard that are remembered, so that what comes again counts once: far more than any sender repeats."""
 
 
 class Ended(Exception):
     """The ticket's way is over, for a named reason."""
 
-    def __init__(self, phase: Phase, reason: str) -> None:
+    def __init__(self, phase: Phase, reason: str, *, puts_back: bool = False) -> None:
         super().__init__(reason)
         self.phase = phase
         self.reason = reason
+        self.puts_back = puts_back or phase is Phase.CANCELLED
+        """Whether the card goes back to where it was before."""
 
 
 def _amounts(decision: Decision) -> list[str]:
     dollars = [f"${decision.usd}"] if decision.usd else []
     return [*dollars, counted(decision.tokens, "token")] if decision.tokens else dollars
+
+
+def _in_temporal(action: Action, said: Said) -> Decision | str:
+    """What was sent in Temporal itself. Whom a service vouches for, nobody can say of themselves."""
+    decision = understood(action, said)
+    return decision if isinstance(decision, str) else decision.model_copy(update={"who": "", "via": ""})
 
 
 # The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.
@@ -43,7 +65,7 @@ def _signal(action: Action) -> Callable[..., None]:
 
     @workflow.signal(name=action.value, description=ACTIONS[action])
     def handler(self, decision: Said = None) -> None:
-        cast("TicketDesk", self).hear(action, understood(action, decision))
+        cast("TicketDesk", self).hear(action, _in_temporal(action, decision))
 
     return handler
 
@@ -53,7 +75,7 @@ def _update(action: Action) -> Callable[..., Any]:
 
     @workflow.update(name=action.value, description=ACTIONS[action])
     def handler(self, decision: Said = None) -> str:
-        said, info = understood(action, decision), workflow.current_update_info()
+        said, info = _in_temporal(action, decision), workflow.current_update_info()
         if isinstance(said, str):  # the validator refuses it; a replay may come here without asking it
             return said
         repeatable = said if said.id or info is None else said.model_copy(update={"id": info.id})
@@ -61,7 +83,7 @@ def _update(action: Action) -> Callable[..., Any]:
 
     @handler.validator
     def validate(self, decision: Said = None) -> None:  # pyright: ignore[reportUnusedFunction]
-        if words := cast("TicketDesk", self).refused(action, understood(action, decision)):
+        if words := cast("TicketDesk", self).refused(action, _in_temporal(action, decision)):
             raise ApplicationError(words, type="Refused")
 
     return handler
@@ -81,7 +103,11 @@ class TicketDesk:
         self._top_ups: list[Decision] = []
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
-        self._heard_ids: set[str] = set()
+        self._heard_ids: dict[str, None] = {}
+        """The newest of them, oldest first."""
+        self._lines_told = 0
+        """How many lines the story has had."""
+        self._gates = Gates()
         self._ceilings: Ceilings | None = None
         self._dragged_to = ""
         """Where a person put the card to end the ticket: there it stays."""
@@ -97,19 +123,6 @@ class TicketDesk:
     take_over, take_over_update = _signal(Action.TAKE_OVER), _update(Action.TAKE_OVER)
     abort, abort_update = _signal(Action.ABORT), _update(Action.ABORT)
 
-    @workflow.signal(name="card-moved", description="A person moved the card on the board; the status it has now.")
-    def card_moved(self, status: str | None = None) -> None:
-        """Obey the person who moved the card. What Pawl itself wrote comes back as an echo and changes nothing."""
-        if not status or status == self._shown_phase:
-            return
-        action = meaning_of_move(self._status.phase, status)
-        if action is None:
-            self.tell(f"The card was moved to {status}, which asks for nothing here")
-        else:
-            self.hear(action, Decision(note=f"the card was moved to {status}", by="the board"))
-            if action is Action.ABORT and self._ending is not None:
-                self._dragged_to = status
-
     @workflow.query(name="status", description="Where the ticket is, what it waits for, and its story so far.")
     def status(self) -> TicketStatus:
         return self._status
@@ -118,8 +131,9 @@ class TicketDesk:
     def refusal(self, action: Action, decision: Decision) -> str:
         return self.refused(action, decision) or ""
 
-    def refused(self, action: Action, decision: Decision | str) -> str | None:
-        """Why this cannot be taken; a text instead of a decision is why it could not even be read."""
+    def refused(self, action: Action, decision: Decision | str, person: Person | None = None) -> str | None:
+        """Why this cannot be taken; a text instead of a decision is why it could not even be read. No person: whoever
+        works in Temporal itself."""
         if isinstance(decision, str):
             return decision
         desk = Desk(
@@ -131,24 +145,53 @@ class TicketDesk:
             counts_dollars=self._ceilings is None or self._ceilings.in_dollars,
             counts_tokens=self._ceilings is None or self._ceilings.in_tokens,
         )
-        return refusal(action, decision, desk)
+        rules = rules_for(action, self._status.phase, self._gates)
+        return refusal(action, decision, desk) or barred(action, person, rules)
 
-    def hear(self, action: Action, decision: Decision | str) -> None:
-        if isinstance(decision, Decision) and not self.refused(action, decision):
+    def hear(self, action: Action, decision: Decision | str, person: Person | None = None) -> str | None:
+        """Take an action, or tell in the story why not, which then is returned."""
+        why = self.refused(action, decision, person)
+        if isinstance(decision, Decision) and not why:
             self.act(action, decision)
         else:
-            self.tell(f"{action} was not accepted. {self.refused(action, decision)}")
+            self.tell(not_accepted(action, why or ""))
+        return why
 
     def act(self, action: Action, decision: Decision) -> str:
         """Take an action that the rules allow; the answer is for whoever sent it."""
-        if decision.id and f"{action}:{decision.id}" in self._heard_ids:
+        said = f"{action}:{decision.id}"
+        if decision.id and (decision.id in self._heard_ids or not self._hears_first(said)):
             return "This was said before; it counts once."
-        self._heard_ids.add(f"{action}:{decision.id}")
+        if action in RECORDED:
+            self._record(action, decision)
         answer = self._take(action, decision)
         by = f" by {decision.by}" if decision.by else ""
+        by += f" from {decision.via}" if decision.via else ""
         note = f": {decision.note[:200]}" if decision.note else ""
         self.tell(f"{action}{by}{note}")
         return answer
+
+    def _hears_first(self, happening: str) -> bool:
+        """Whether this was not heard of before; from now on it was."""
+        if happening in self._heard_ids:
+            return False
+        self._heard_ids[happening] = None
+        if len(self._heard_ids) > MOST_IDS:
+            self._heard_ids.pop(next(iter(self._heard_ids)))
+        return True
+
+    def _record(self, action: Action, decision: Decision) -> None:
+        record = DecisionRecord(
+            action=action,
+            phase=self._status.phase,
+            subject=self._status.subject,
+            who=decision.who,
+            name=decision.by,
+            via=decision.via,
+            at=workflow.now(),
+            note=decision.note[:500],
+        )
+        self._show(decisions=(*self._status.decisions, record)[-MOST_DECISIONS:])
 
     def _take(self, action: Action, decision: Decision) -> str:
         match action:
@@ -187,6 +230,7 @@ class TicketDesk:
 
     def tell(self, sentence: str) -> None:
         """Add a sentence to the story people read."""
+        self._lines_told += 1
         line = f"{workflow.now():%H:%M:%S} {sentence}"
         self._show(story=(*self._status.story, line)[-STORY_LINES:])
 
@@ -206,9 +250,3 @@ class TicketDesk:
                 names.COST.value_set(float(self._status.spend.usd)),
             ]
         )
-
-    async def _verdict_of_a_person(self) -> tuple[Action, Decision]:
-        """Wait, for as long as it takes, until somebody decides at the gate that is open."""
-        await workflow.wait_condition(lambda: self._verdict is not None)
-        assert self._verdict is not None  # noqa: S101  # for the type checker: the condition above
-        return self._verdict

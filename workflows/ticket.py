@@ -52,6 +52,7 @@ class Ticket(TicketWork):
 
     @workflow.run
     async def run(self, order: TicketOrder) -> TicketOutcome:
+        self._attend()
         way = asyncio.ensure_future(self._way())
         try:
             await workflow.wait_condition(lambda: way.done() or self._ending is not None)
@@ -85,7 +86,9 @@ class Ticket(TicketWork):
         step = Tracker.step(f"Claim {self._order.identifier}")
         card = await self._step(Tracker.claim_ticket, claim, step, self._hold)
         self._show(title=card.title)
+        self._card_url = card.url
         await self._arrive(Phase.PLANNING, f"Pawl has taken {card.identifier}.")
+        await self._link(self._order.ui, "The run in Temporal")
         return card
 
     def _hold(self, card: Card) -> None:
@@ -172,12 +175,19 @@ class Ticket(TicketWork):
             head_sha=self._head,
             title=f"{self._order.identifier}: {self._on.ticket.title}"[:200],
             body=pull_request_body(
-                self._on.ticket, plan, work, self._approved_by, self._order.label, self._on.proposed_flake
+                self._on.ticket,
+                plan,
+                work,
+                self._approved_by,
+                self._order.label,
+                self._on.proposed_flake,
+                self._status.decisions,
             ),
         )
         step = Forge.step("Open the pull request")
         pull_request = await self._step(Forge.open_pull_request, opening, step, self._show_pull_request)
         await self._arrive(Phase.REVIEWING, f"Pull request {pull_request.number}: {pull_request.url}")
+        await self._link(pull_request.url, f"Pull request {pull_request.number}")
         return pull_request
 
     def _show_pull_request(self, pull_request: PullRequest) -> None:
@@ -263,9 +273,11 @@ class Ticket(TicketWork):
             pull_request=pull_request,
             strikes=self._strikes,
             bill=await self._bill(),
+            decisions=self._status.decisions,
         )
         self._show(spend=outcome.bill.spend)
-        await self._leave(end.phase, summary(outcome))
+        await self._leave(end, summary(outcome))
+        await self._attended_to_the_end()
         return outcome
 
     async def _bill(self) -> Bill:
@@ -276,12 +288,12 @@ class Ticket(TicketWork):
         reading = ReadBill(account=self._account)
         return await self._attempt(Model.read_bill, reading, Model.step("Read the bill")) or counted
 
-    async def _leave(self, phase: Phase, text: str) -> None:
+    async def _leave(self, end: Ended, text: str) -> None:
         """The last word. A ticket that was never ours is left untouched; an aborted one gets its card back."""
         if not self._claimed:
-            self._enter(phase)
+            self._enter(end.phase)
             self.tell(text)
             return
-        await self._arrive(phase, text)
-        if phase is Phase.CANCELLED:
+        await self._arrive(end.phase, text)
+        if end.puts_back:
             await self._move(self._dragged_to or self._card_before)

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from activities.context.texts import unusable
 from infra.pages import BadPage, FrontMatter, Page
+from workflows.domain.gates import HOW_TO_WRITE_TIME, Gates, require_names
 from workflows.domain.globs import require_globs
 from workflows.domain.images import readable_image
 from workflows.domain.policy import MOST, PROVIDERS, Models, Policy
@@ -56,6 +57,7 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
     problems += _repeated_checks(settings.get("checks"))
     problems += _unknown_models(settings.get("models"))
     problems += _unusable_texts(settings, (_OURS,))
+    problems += _times_without_unit(settings.get("gates"))
     try:
         policy = Policy.model_validate({key: value for key, value in settings.items() if key not in _NOT_SETTABLE})
     except ValidationError as error:
@@ -64,6 +66,7 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
     problems += _beyond_bounds(policy)
     problems += _strange_globs(policy)
     problems += _strange_image(policy)
+    problems += _strange_gates(policy.gates)
     if problems:
         raise BadWorkflowFile(_told(problems, page.head))
     return WorkflowFile(policy, page.text.strip())
@@ -177,6 +180,27 @@ def _strange_image(policy: Policy) -> Iterator[_Problem]:
         readable_image("" if unusable(policy.sandbox.image) else policy.sandbox.image)  # which was said already
     except ValueError as error:
         yield _Problem((_OURS, "sandbox", "image"), f"{error}.")
+
+
+def _times_without_unit(gates: object) -> Iterator[_Problem]:
+    """A bare number would be taken for seconds, and nothing at all for the default."""
+    for gate, terms in (cast("dict[str, object]", gates) if isinstance(gates, dict) else {}).items():
+        for key, time in (cast("dict[str, object]", terms) if isinstance(terms, dict) else {}).items():
+            if key.endswith("_after") and not isinstance(time, str):
+                yield _Problem((_OURS, "gates", gate, key), f"{HOW_TO_WRITE_TIME}.")
+
+
+def _strange_gates(gates: Gates) -> Iterator[_Problem]:
+    """Names that mean nobody: a gate that waits for them would wait for ever."""
+    for gate in Gates.model_fields:
+        terms = getattr(gates, gate)
+        for key in ("who", "second"):
+            try:
+                require_names(getattr(terms, key) or ())
+            except ValueError as error:
+                yield _Problem((_OURS, "gates", gate, key), f"{error}.")
+        if terms.second_after and not (terms.second or gates.default.second):
+            yield _Problem((_OURS, "gates", gate, "second_after"), "Nobody is named to be asked. Write second, too.")
 
 
 def _in_plain_words(detail: ErrorDetails) -> str:

@@ -19,6 +19,7 @@ from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from infra.temporal import exit_now
+from tests.replay.people import PEOPLE
 from tests.replay.stories import STORIES, Story
 from tests.workflows.conftest import Run, a_worker
 from workflows import names
@@ -51,7 +52,8 @@ async def server() -> AsyncGenerator[Client]:
 async def record(client: Client, name: str, story: Story) -> None:
     queue = f"record-{name}"
     ref = TicketRef(tracker="board", id=f"STORY-{name}")
-    order = TicketOrder(ref=ref, identifier=ref.id, repository="/srv/hinge", model="tape:x")
+    wanted = {"ref": ref, "identifier": ref.id, "repository": "/srv/hinge", "model": "tape:x", **story.order}
+    order = TicketOrder.model_validate(wanted)
     async with a_worker(client, story.world, queue):
         handle = await client.start_workflow(Ticket.run, order, id=names.ticket_workflow_id(ref), task_queue=queue)
         run = Run(handle)
@@ -77,7 +79,7 @@ async def keep(handle: WorkflowHandle[Any, Any], name: str) -> None:
 async def main(wanted: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     async with server() as client:
-        for story in STORIES:
+        for story in (*STORIES, *PEOPLE):
             if not wanted or story.__name__ in wanted:
                 await record(client, story.__name__, story())
 

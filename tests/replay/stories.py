@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from activities.errors import stop
 from tests.workflows.conftest import Run
@@ -28,6 +29,8 @@ class Story:
     world: World
     people: People
     sessions: tuple[Role, ...] = field(default=())
+    order: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the order says beside where and what."""
 
 
 async def _approves(run: Run) -> None:

@@ -37,6 +37,9 @@ from workflows.ports.tracker import (
     Tracker,
 )
 
+PULL_REQUEST = "file:///pulls/1"
+"""Where the world's pull request is read."""
+
 
 class Outside(Protocol):
     """What these need of the world."""
@@ -106,7 +109,7 @@ class WorldForge(Forge):
     @activity.defn
     async def open_pull_request(self, request: OpenPullRequest) -> PullRequest:
         await self.world.heard(request)
-        return PullRequest(number=1, url="file:///pulls/1", branch=request.branch, head_sha=request.head_sha)
+        return PullRequest(number=1, url=PULL_REQUEST, branch=request.branch, head_sha=request.head_sha)
 
     @activity.defn
     async def post_review(self, review: PostReview) -> None:
@@ -115,7 +118,7 @@ class WorldForge(Forge):
     @activity.defn
     async def merge_pull_request(self, merge: MergePullRequest) -> PullRequest:
         await self.world.heard(merge)
-        return PullRequest(number=1, url="file:///pulls/1", branch="b", head_sha=merge.head_sha, merged_sha="merged")
+        return PullRequest(number=1, url=PULL_REQUEST, branch="b", head_sha=merge.head_sha, merged_sha="merged")
 
     @activity.defn
     async def close_pull_request(self, close: ClosePullRequest) -> None:

@@ -1,6 +1,7 @@
 """Human actions: what people may say to a ticket, and which of it is refused when."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -43,6 +44,42 @@ class Decision(Record):
     """For top-up: by how many tokens the ceiling rises, where one is in force."""
     id: str = Field(default="", max_length=64)
     """Makes a repeated steering the same one."""
+    who: str = ""
+    """Whom a connected service vouches for, as `Person.key`; empty: somebody with access to Temporal."""
+    via: str = ""
+    """By which way it came: the name of a connection; empty: Temporal itself."""
+
+
+class DecisionRecord(Record):
+    """One decision as it is kept: who, where, when, on what."""
+
+    action: Action
+    phase: Phase
+    """Where the ticket was."""
+    subject: str = ""
+    """The hash that waited for it."""
+    who: str = ""
+    """`Decision.who`: nobody can choose it."""
+    name: str = ""
+    """As they name themselves, or as the service shows them. Untrusted."""
+    via: str = ""
+    at: datetime
+    note: str = ""
+    """Its beginning."""
+
+
+RECORDED = frozenset(
+    {
+        Action.APPROVE,
+        Action.REQUEST_CHANGES,
+        Action.REJECT,
+        Action.ANSWER,
+        Action.TOP_UP,
+        Action.TAKE_OVER,
+        Action.ABORT,
+    }
+)
+"""What is a decision; pausing and steering are not."""
 
 
 def understood(action: Action, said: object) -> Decision | str:

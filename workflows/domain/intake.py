@@ -71,6 +71,8 @@ class CardMove(Record):
     at: datetime
     by: str = ""
     """As people read it."""
+    person: Person | None = None
+    """Who moved it, where the tracker says so."""
 
 
 class Words(Record):
@@ -145,7 +147,7 @@ def _about_card(seen: CardSeen, terms: Terms) -> tuple[Move, ...]:
         return (Leave(reason="what a stranger does to a card is no instruction"),)
     moves: list[Move] = []
     if seen.moved:
-        move = CardMove(id=seen.id, status=card.status, at=seen.at, by=by.shown if by else "")
+        move = CardMove(id=seen.id, status=card.status, at=seen.at, by=by.shown if by else "", person=by)
         moves.append(TellMove(ref=card.ref, move=move))
     if start := _start(card, seen.at, terms, asked=seen.assigned):
         moves.append(start)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from workflows.domain.budget import Bill, Spend
 from workflows.domain.change import PullRequest
+from workflows.domain.decision import DecisionRecord
 from workflows.domain.model import Record
 from workflows.domain.session import Role
 from workflows.domain.ticket import Phase, TicketRef
@@ -29,6 +30,10 @@ class TicketOrder(Record):
     """The ticket's version that the trigger saw."""
     label: str = ""
     """Shown on the ticket and the pull request, for runs whose answers are not a live model's."""
+    follow: bool = False
+    """Whether the tracker is told of every line of the story, for those that show an agent at work."""
+    ui: str = ""
+    """Where people see the run itself; empty: no link is put on the card."""
 
 
 class SessionLine(Record):
@@ -65,6 +70,8 @@ class TicketStatus(Record):
     spend: Spend = Spend()
     story: tuple[str, ...] = ()
     """What happened so far, one sentence each, oldest first."""
+    decisions: tuple[DecisionRecord, ...] = ()
+    """What people decided, oldest first."""
 
 
 class TicketOutcome(Record):
@@ -79,3 +86,4 @@ class TicketOutcome(Record):
     pull_request: PullRequest | None = None
     strikes: int = 0
     bill: Bill = Bill()
+    decisions: tuple[DecisionRecord, ...] = ()

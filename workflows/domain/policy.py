@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from workflows.domain.budget import Budget
 from workflows.domain.change import Check
 from workflows.domain.environment import EnvironmentKind, Prepare, readable
+from workflows.domain.gates import Gates
 from workflows.domain.globs import require_globs
 from workflows.domain.model import Record
 
@@ -117,6 +118,7 @@ class Policy(Record):
     change: ChangeLimits = ChangeLimits()
     protected: ProtectedPaths = ProtectedPaths()
     secrets: SecretScan = SecretScan()
+    gates: Gates = Gates()
     branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""

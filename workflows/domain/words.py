@@ -1,13 +1,13 @@
 """The sentences a stranger reads in the Temporal UI and on the ticket."""
 
 from workflows.domain.change import Change, PullRequest
-from workflows.domain.decision import GATES, Action, short
+from workflows.domain.decision import GATES, Action, DecisionRecord, short
 from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.plan import Plan
 from workflows.domain.review import Review
 from workflows.domain.session import WorkDone
-from workflows.domain.shown import indented
+from workflows.domain.shown import indented, visible
 from workflows.domain.ticket import Phase, Ticket
 
 ACTIONS: dict[Action, str] = {
@@ -54,6 +54,9 @@ _HEARD_AT: dict[Phase, str] = {
 }
 
 
+_MARKS = frozenset("*_`[]<>()#@!|\\~")
+
+
 def counted(number: int, noun: str) -> str:
     """`1 turn`, `2 turns`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -75,7 +78,7 @@ def steering_answer(phase: Phase, paused: bool = False) -> str:
 def details(status: TicketStatus) -> str:
     """The ticket's page in the Temporal UI, as Markdown: where it is, what it waits for, what to send."""
     head = f"**{status.identifier}** {status.title}\n\nPhase: **{status.phase}**{' (paused)' if status.paused else ''}"
-    parts = [head, _offer(status), what_waits(status), _figures(status)]
+    parts = [head, _offer(status), what_waits(status), figures(status)]
     parts.append("\n".join(f"- {line}" for line in status.story[-12:]))
     return "\n\n".join(part for part in parts if part)
 
@@ -97,15 +100,39 @@ def _offer(status: TicketStatus) -> str:
     return "\n\n".join(part for part in (f"{asked}.", subject, table) if part)
 
 
-def _figures(status: TicketStatus) -> str:
-    figures = [
+def figures(status: TicketStatus) -> str:
+    """What it took so far, and where the pull request is."""
+    so_far = [
         counted(status.spend.turns, "turn"),
         counted(status.spend.tokens, "token"),
         f"${status.spend.usd:.2f} spent",
     ]
     if status.pull_request:
-        figures.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
-    return ", ".join(figures)
+        so_far.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
+    return ", ".join(so_far)
+
+
+def named(name: str) -> str:
+    """A person's name as they chose it, in a line of Markdown: it marks up nothing and calls nobody."""
+    plain = "".join(
+        " " if character in "\n\r\t" else character for character in name if character not in "*_`[]<>()#@!|\\~"
+    )
+    return " ".join(visible(plain).split())[:80]
+
+
+def decided(decisions: tuple[DecisionRecord, ...]) -> str:
+    """Who decided what, where and when, on which hash: a line each, the last twenty."""
+    return "\n".join(_decided(decision) for decision in decisions[-20:])
+
+
+def _decided(decision: DecisionRecord) -> str:
+    subject = f" on `{short(decision.subject)}`" if decision.subject else ""
+    who = named(decision.name) or "somebody who gave no name"
+    vouched = f" (`{decision.who.replace('`', '')}`)" if decision.who else ""
+    via = named(decision.via) or "Temporal"
+    return (
+        f"- {decision.phase}: {decision.action}{subject} by {who}{vouched} from {via}, {decision.at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def summary(outcome: TicketOutcome) -> str:
@@ -126,14 +153,22 @@ def summary(outcome: TicketOutcome) -> str:
         lines.append(f"Pull request {outcome.pull_request.number}: {outcome.pull_request.url}")
     elif outcome.branch:
         lines.append(f"The work so far is kept on the branch `{outcome.branch}`.")
+    if outcome.decisions:
+        lines.append(f"Decided by people:\n\n{decided(outcome.decisions)}")
     return "\n\n".join(lines)
 
 
 def pull_request_body(
-    ticket: Ticket, plan: Plan, work: WorkDone, approved_by: str, label: str, proposed_flake: str = ""
+    ticket: Ticket,
+    plan: Plan,
+    work: WorkDone,
+    approved_by: str,
+    label: str,
+    proposed_flake: str = "",
+    decisions: tuple[DecisionRecord, ...] = (),
 ) -> str:
-    """The evidence a reviewer starts from: ticket, approved plan, and what the builder says of its work. Then comes
-    `proposed_flake`, if there is one."""
+    """The evidence a reviewer starts from: ticket, approved plan, what the builder says of its work, and who decided
+    what. Then comes `proposed_flake`, if there is one."""
     criteria = "\n".join(f"- [ ] {criterion}" for criterion in plan.draft.acceptance)
     parts = (
         f"> {label}" if label else "",
@@ -142,6 +177,7 @@ def pull_request_body(
         f"**Done when**\n\n{criteria}",
         f"Plan `{plan.hash}` (revision {plan.revision}), approved by {approved_by or 'somebody who gave no name'}. "
         f"Risk as the builder sees it: {work.risk}. The repository's own checks pass on exactly this tree.",
+        f"**Decided by people**\n\n{decided(decisions)}" if decisions else "",
         _flake_section(proposed_flake) if proposed_flake else "",
     )
     return "\n\n".join(part for part in parts if part)

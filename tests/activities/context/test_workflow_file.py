@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from activities.context.workflow_file import BadWorkflowFile, read_workflow_file
 from workflows.domain.change import Check
+from workflows.domain.gates import GateRules
 from workflows.domain.policy import Policy
+from workflows.domain.ticket import Phase
 
 SYMPHONY = b"""---
 tracker:
@@ -134,6 +136,31 @@ def test_what_is_not_said_has_its_default(text: str, prompt: str) -> None:
             "pawl:\n  sandbox:\n    image: docker-archive:/home/operator/key",
             ["line 4, key pawl.sandbox.image: 'docker-archive:/home/operator/key' names no image: write 'python:3.13'"],
         ),
+        (
+            "pawl:\n  gates:\n    plan:\n      who: [ada]\n      remind_after: 24\n      expire_after: soon\n"
+            "      second_after: 2d\n      escalate_after:\n      whom: []",
+            [
+                "line 6, key pawl.gates.plan.remind_after: Write a time such as 30m, 4h or 2d, a year at most, or",
+                "line 7, key pawl.gates.plan.expire_after: 'soon' is no time here. Write a time such as",
+                "line 9, key pawl.gates.plan.escalate_after: Write a time such as",
+                "line 10, key pawl.gates.plan.whom: There is no such key. Did you mean who?",
+            ],
+        ),
+        (
+            "pawl:\n  gates:\n    default:\n      second: ['@bob']\n    merge:\n      who: [ada, 'github:ada']",
+            [
+                "line 5, key pawl.gates.default.second: '@bob' names nobody: write place:name, such as linear:ada@",
+                "line 7, key pawl.gates.merge.who: 'ada' names nobody",
+            ],
+        ),
+        (
+            "pawl:\n  gates:\n    plan:\n      second_after: 2d",
+            ["line 5, key pawl.gates.plan.second_after: Nobody is named to be asked. Write second, too."],
+        ),
+        ("pawl:\n  gates:\n    plan: 5", ["line 4, key pawl.gates.plan: Write `key: value` lines below it."]),
+        ("pawl:\n  gates:\n    plan:\n      who: github:ada", ["line 5, key pawl.gates.plan.who: Write a list"]),
+        ("pawl:\n  gates:\n    plan:\n      operators: 5", ["line 5, key pawl.gates.plan.operators: "]),
+        ("pawl:\n  gates:\n    pull: {}", ["line 4, key pawl.gates.pull: There is no such key. Known here: default,"]),
         ("Pawl:\n  budget: {}", ["line 2, key Pawl: Write pawl, not Pawl."]),
         ("- a", ["line 2: The front matter must be `key: value` lines."]),
         ("a: 1\npawl: {b: [", ["line 4: This is not YAML"]),
@@ -149,6 +176,29 @@ def test_every_mistake_is_named_with_line_and_key(head: str, complaints: list[st
     for line, complaint in zip(lines, complaints, strict=True):
         assert line.startswith(f"WORKFLOW.md {complaint}"), line
         assert not line.endswith(".."), line
+
+
+def test_gates_are_read() -> None:
+    text = """---
+pawl:
+  gates:
+    default:
+      who: [linear:ada@acme.com, github:ada]
+      remind_after: 4h
+      expire_after: 2w
+    merge:
+      operators: false
+      remind_after: never
+      second: [slack:U012AB3CD]
+---
+"""
+    gates = read_workflow_file(text.encode()).policy.gates
+    ada = ("linear:ada@acme.com", "github:ada")
+    week = 7 * 24 * 3_600
+    assert gates.at(Phase.PLAN_GATE) == GateRules(who=ada, remind_after=4 * 3_600, expire_after=2 * week)
+    assert gates.at(Phase.MERGE_GATE) == GateRules(
+        who=ada, operators=False, remind_after=0, second=("slack:U012AB3CD",), expire_after=2 * week
+    )
 
 
 def test_a_head_that_is_never_closed() -> None:

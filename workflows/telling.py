@@ -1,0 +1,204 @@
+"""How a ticket is told: on the card, in comments, to whoever is notified, and as an agent at work."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.workflow import ActivityConfig
+
+from workflows.desk import STORY_LINES
+from workflows.domain.order import TicketOrder
+from workflows.domain.replies import footer
+from workflows.domain.ticket import Phase
+from workflows.outside import Answer, OutsideDesk
+from workflows.ports.notify import Note, Notify
+from workflows.ports.tracker import LinkTicket, MoveTicket, PostComment, Remark, ShowProgress, Tracker
+from workflows.trouble import message_of
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+BETWEEN_LOOKS = timedelta(seconds=20)
+"""How often what an agent does is passed on at most."""
+ALARMS = (Phase.BLOCKED, Phase.GAVE_UP)
+_STAMP = len("00:00:00 ")
+
+
+class TicketVoice(OutsideDesk):
+    """What a ticket says, each thing once. None of it holds the ticket up when it fails."""
+
+    def __init__(self, order: TicketOrder, account: str) -> None:
+        super().__init__(order, account)
+        self._account = account
+        self._card_url = ""
+        self._passed = 0
+        """How many lines of the story the tracker was shown."""
+        self._passing = asyncio.Lock()
+        self._attending: list[asyncio.Task[None]] = []
+
+    async def _attempt(
+        self,
+        method: Callable[[Any, Request], Coroutine[Any, Any, Reply]],
+        request: Request,
+        config: ActivityConfig,
+    ) -> Reply | None:
+        """Take a step the ticket can live without: when it fails, the story says so and the ticket goes on."""
+        try:
+            reply = await workflow.execute_activity_method(method, request, **config)
+            self._go_on()
+            return reply
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._go_on()
+            self.tell(f"Left undone: {message_of(error)}")
+            return None
+
+    # The card, and people
+
+    async def _report(self, phase: Phase, text: str, key: str, body: str = "") -> None:
+        """Write the phase where people look. `body` is what waits for them, without how to decide."""
+        if self._order.follow and (phase.waits_for_a_person or phase.is_final):
+            await self._pass_on_story()  # a line that came after the question would say that the agent works again
+        shown = self._move(phase.value, self._remark(text, key) if text else None)
+        if not (phase.waits_for_a_person or phase.is_final):
+            await shown
+            return
+        told = self._notify(key, text, self._status.waiting_for or str(phase), body or text, alarm=phase in ALARMS)
+        await _both(shown, told)
+
+    async def _notify(self, key: str, about: str, text: str, body: str, *, alarm: bool) -> None:
+        status = self._status
+        note = Note(
+            key=keyed(self._account, key, f"{status.subject} {about}"),
+            identifier=self._order.identifier,
+            phase=status.phase,
+            text=text,
+            title=status.title,
+            ticket=self._order.ref,
+            subject=status.subject,
+            body=body,
+            url=status.pull_request.url if status.pull_request else self._card_url,
+            alarm=alarm,
+        )
+        await self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {status.phase}"))
+
+    async def _move(self, to: str, remark: Remark | None = None) -> None:
+        self._shown_phase = to
+        move = MoveTicket(ref=self._order.ref, to=to, subject=self._status.subject, remark=remark)
+        await self._attempt(Tracker.move_ticket, move, Tracker.step(f"{self._order.identifier} → {to}"))
+
+    async def _say(self, text: str, key: str) -> None:
+        comment = PostComment(ref=self._order.ref, remark=self._remark(text, key))
+        await self._attempt(Tracker.post_comment, comment, Tracker.step(f"Comment on {self._order.identifier}"))
+
+    async def _link(self, url: str, title: str) -> None:
+        """Put a link on the card. A file of this machine is none for whoever reads the card elsewhere."""
+        if url.startswith(("https://", "http://")) and workflow.patched("links"):
+            link = LinkTicket(ref=self._order.ref, url=url, title=title)
+            await self._attempt(Tracker.link_ticket, link, Tracker.step(f"Link {title}"))
+
+    def _remark(self, text: str, key: str) -> Remark:
+        label = f"_{self._order.label}_\n\n" if self._order.label else ""
+        took = "" if self._status.phase.is_final else footer(self._status)  # the last word has the bill itself
+        foot = f"\n\n{took}" if took else ""
+        return Remark(key=keyed(self._account, key, text), text=label + text + foot)
+
+    # What goes on beside the ticket's way
+
+    def _attend(self) -> None:
+        """From here on answer people, and show the tracker what agents do, for as long as the ticket runs."""
+        self._attending.append(asyncio.create_task(self._answering()))
+        if self._order.follow:
+            self._attending.append(asyncio.create_task(self._following()))
+
+    async def _attended_to_the_end(self) -> None:
+        """Nobody who was heard is left without an answer."""
+        if self._answers:
+            await workflow.wait_condition(lambda: not self._answers)
+        for task in self._attending:
+            task.cancel()
+
+    async def _answering(self) -> None:
+        while True:
+            await workflow.wait_condition(lambda: bool(self._answers))
+            try:
+                await self._given(self._answers[0])
+            except ActivityError as error:
+                self.tell(f"Left undone: {message_of(error)}")
+            self._answers.pop(0)
+
+    async def _given(self, answer: Answer) -> None:
+        """Say it on the ticket; to whom spoke elsewhere also as a note, for they may not look here."""
+        order, status = self._order, self._status
+        remark = Remark(key=f"{self._account}/{answer.key}", text=answer.text)
+        if answer.puts_back:
+            move = MoveTicket(ref=order.ref, to=self._shown_phase, subject=status.subject, remark=remark)
+            step = Tracker.step(f"{order.identifier} → {self._shown_phase}, where it is")
+            await workflow.execute_activity_method(Tracker.move_ticket, move, **step)
+        else:
+            comment = PostComment(ref=order.ref, remark=remark)
+            step = Tracker.step(f"Answer on {order.identifier}")
+            await workflow.execute_activity_method(Tracker.post_comment, comment, **step)
+        if answer.elsewhere:
+            note = Note(
+                key=remark.key,
+                identifier=order.identifier,
+                phase=status.phase,
+                text=answer.text,
+                title=status.title,
+                ticket=order.ref,
+            )
+            await workflow.execute_activity_method(Notify.post_note, note, **Notify.step("Answer a person"))
+
+    async def _following(self) -> None:
+        """Pass the story on while agents work. While a person is asked nothing is: the tracker shows the question."""
+        while True:
+            await workflow.wait_condition(self._has_news)
+            await self._pass_on_story()
+            await workflow.sleep(BETWEEN_LOOKS)
+
+    def _has_news(self) -> bool:
+        taken = self._shown_phase != Phase.TODO.value
+        waits = self._status.phase.waits_for_a_person or self._status.phase.is_final
+        return taken and not waits and self._lines_told > self._passed
+
+    async def _pass_on_story(self) -> None:
+        """What the story has had since the last time, in one step that is given up soon: it is not worth a wait."""
+        async with self._passing:
+            new = min(self._lines_told - self._passed, STORY_LINES, len(self._status.story))
+            if new <= 0:
+                return
+            self._passed = self._lines_told
+            lines = tuple(line[_STAMP:] for line in self._status.story[-new:])
+            progress = ShowProgress(
+                ref=self._order.ref,
+                key=keyed(self._account, f"progress-{self._lines_told}", "\n".join(lines)),
+                phase=self._status.phase,
+                lines=lines,
+            )
+            step = Tracker.step("Show what the agent does")
+            step["schedule_to_close_timeout"] = timedelta(seconds=30)
+            step["retry_policy"] = RetryPolicy(maximum_attempts=3)
+            try:
+                await workflow.execute_activity_method(Tracker.show_progress, progress, **step)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+
+
+async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None]) -> None:
+    """Neither runs on when the other fails."""
+    for result in await asyncio.gather(first, second, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+def keyed(account: str, name: str, text: str) -> str:
+    """The key under which something is said once. A Reset counts anew, so the name alone could stand for two texts."""
+    return f"{account}/{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
