@@ -1,6 +1,7 @@
 """The desk a ticket lies on: what people may say to it, what they see of it, and how it waits for them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, cast
 
 from temporalio import workflow
@@ -18,7 +19,7 @@ from workflows.domain.decision import (
     short,
     understood,
 )
-from workflows.domain.gates import Gates, barred, rules_for
+from workflows.domain.gates import Gates, barred, overtaken, rules_for
 from workflows.domain.order import TicketStatus
 from workflows.domain.people import Person
 from workflows.domain.replies import not_accepted
@@ -108,6 +109,7 @@ class TicketDesk:
         self._lines_told = 0
         """How many lines the story has had."""
         self._gates = Gates()
+        self._entered_at = workflow.now()
         self._ceilings: Ceilings | None = None
         self._dragged_to = ""
         """Where a person put the card to end the ticket: there it stays."""
@@ -148,9 +150,17 @@ class TicketDesk:
         rules = rules_for(action, self._status.phase, self._gates)
         return refusal(action, decision, desk) or barred(action, person, rules)
 
-    def hear(self, action: Action, decision: Decision | str, person: Person | None = None) -> str | None:
-        """Take an action, or tell in the story why not, which then is returned."""
+    def hear(
+        self,
+        action: Action,
+        decision: Decision | str,
+        person: Person | None = None,
+        at: datetime | None = None,
+    ) -> str | None:
+        """Take an action, or tell in the story why not, which then is returned. `at`: when a person did it outside."""
         why = self.refused(action, decision, person)
+        if isinstance(decision, Decision):
+            why = why or overtaken(action, decision, at, self._entered_at)
         if isinstance(decision, Decision) and not why:
             self.act(action, decision)
         else:
@@ -241,7 +251,7 @@ class TicketDesk:
     def _enter(self, phase: Phase, subject: str = "", reason: str = "") -> None:
         """Be in a phase, for everybody who looks: status, details and search attributes. From here on a decision
         counts for this phase, also one that comes while the board is still being told."""
-        self._verdict = None
+        self._verdict, self._entered_at = None, workflow.now()
         self._show(phase=phase, subject=subject, waiting_for=waiting_for(phase, reason))
         workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]  # the SDK leaves it generic
             [

@@ -64,14 +64,14 @@ class OutsideDesk(TicketDesk):
             self.tell(f"A move of the card was not understood: {moved}")
             return
         person = moved.person or self._somebody(moved.by or "somebody")
-        at = moved.at if moved.at.tzinfo else moved.at.replace(tzinfo=UTC)
+        at = _zoned(moved.at)
         is_old = self._moved_at is not None and at < self._moved_at
         if person.trust is Trust.OURS or is_old or not self._hears_of(moved.id):
             return
         self._moved_at = at
         if person.trust is Trust.STRANGER:
             self.tell(f"{named(person.shown)} is no member here: their moving the card asks for nothing")
-        elif why := self._obey_card(moved.status, person):
+        elif why := self._obey_card(moved.status, person, at):
             self._answer_them(moved.id, person, why, puts_back=True)
 
     @workflow.signal(name="said", description="What a person wrote where Pawl reads. Sent by Pawl's own ways in.")
@@ -97,11 +97,11 @@ class OutsideDesk(TicketDesk):
             return meaning
         action, decision = meaning
         decision = _from(words.by, decision)
-        if why := self.hear(action, decision, words.by):
+        if why := self.hear(action, decision, words.by, _zoned(words.at) if words.at else None):
             return not_accepted(action, why)
         return "Paused: nothing new starts. `resume` goes on, `abort` ends the ticket." if words.stop else ""
 
-    def _obey_card(self, status: str, person: Person) -> str:
+    def _obey_card(self, status: str, person: Person, at: datetime | None = None) -> str:
         """Why the move was refused, in words for the person; empty when it was obeyed or asks for nothing."""
         if not status or status == self._shown_phase:
             return ""
@@ -110,7 +110,7 @@ class OutsideDesk(TicketDesk):
             self.tell(f"The card was moved to {named(status)}, which asks for nothing here")
             return ""
         decision = _from(person, Decision(note=f"the card was moved to {status[:100]}"))
-        if why := self.hear(action, decision, person):
+        if why := self.hear(action, decision, person, at):
             return not_accepted(action, why)
         if action is Action.ABORT and self._ending is not None:
             self._dragged_to = status
@@ -138,6 +138,11 @@ def _from(person: Person, decision: Decision) -> Decision:
     """The decision as this person's. Whoever cannot be told by an id stays without one."""
     who = person.key[:300] if person.id else ""
     return decision.model_copy(update={"by": person.shown[:200], "who": who, "via": person.place[:100]})
+
+
+def _zoned(at: datetime) -> datetime:
+    """Comparable, whatever a sender left out."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _read(record: type[AnyRecord], given: Any) -> AnyRecord | str:

@@ -1,8 +1,10 @@
 """Who may decide where, and what happens while nobody does."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from workflows.domain.decision import Action
+from workflows.domain.decision import Action, Decision
 from workflows.domain.gates import (
     DAY,
     HOUR,
@@ -12,6 +14,7 @@ from workflows.domain.gates import (
     GateTerms,
     agenda,
     barred,
+    overtaken,
     rules_for,
     seconds_of,
     spelled,
@@ -107,3 +110,25 @@ def test_only_decisions_have_rules_and_a_top_up_has_those_of_the_budget() -> Non
     assert rules_for(Action.TOP_UP, Phase.PLAN_GATE, gates) == GateRules(who=("github:boss",))
     for action in (Action.ANSWER, Action.STEER, Action.PAUSE, Action.RESUME, Action.ABORT, Action.TAKE_OVER):
         assert rules_for(action, Phase.PLAN_GATE, gates) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "decision", "seconds_before", "counts"),
+    [
+        (Action.APPROVE, Decision(), 60, False),  # found by polling, said to the plan before
+        (Action.REQUEST_CHANGES, Decision(note="x"), 60, False),
+        (Action.ANSWER, Decision(note="x"), 60, False),
+        (Action.APPROVE, Decision(of="abc123d"), 60, True),  # the hash says what was meant
+        (Action.APPROVE, Decision(), 4, True),  # clocks differ, and some services round to seconds
+        (Action.APPROVE, Decision(), -60, True),
+        (Action.APPROVE, Decision(), None, True),  # in Temporal: now
+        (Action.ABORT, Decision(), 60, True),
+        (Action.STEER, Decision(note="x"), 60, True),
+    ],
+)
+def test_what_was_said_to_something_else_does_not_count(
+    action: Action, decision: Decision, seconds_before: int | None, counts: bool
+) -> None:
+    opened = datetime(2026, 5, 1, tzinfo=UTC)
+    at = None if seconds_before is None else opened - timedelta(seconds=seconds_before)
+    assert (overtaken(action, decision, at, opened) is None) is counts

@@ -123,11 +123,12 @@ def test_a_start_says_what_to_work_on_and_when_it_was_asked_for() -> None:
 
 def test_the_ticket_hears_of_a_move_what_the_tracker_said() -> None:
     (tell,) = decide(seen(card("Building"), moved=True), TERMS)
-    assert tell == TellMove(ref=REF, move=CardMove(id="x@1", status="Building", at=AT, by="Ada"))
+    assert tell == TellMove(ref=REF, move=CardMove(id="x@1", status="Building", at=AT, by="Ada", person=ADA))
 
 
 def test_the_ticket_hears_words_with_their_author() -> None:
-    assert decide(said(), TERMS) == (TellWords(ref=REF, words=Words(id="comment:1", text="go on", by=ADA), at=AT),)
+    words = Words(id="comment:1", text="go on", by=ADA, at=AT)
+    assert decide(said(), TERMS) == (TellWords(ref=REF, words=words, at=AT),)
 
 
 @pytest.mark.parametrize(("length", "cut"), [(MOST_SAID, False), (MOST_SAID + 1, True), (10 * MOST_SAID, True)])

@@ -77,7 +77,7 @@ def refused_person() -> Story:
     async def people(run: Run) -> None:
         await run.until(Phase.PLAN_GATE)
         await _says(run, 1, "approve")
-        move = CardMove(id="m1", status="Building", at=datetime(2026, 5, 1, tzinfo=UTC), by="Ada", person=ADA)
+        move = CardMove(id="m1", status="Building", at=datetime(2126, 5, 1, tzinfo=UTC), by="Ada", person=ADA)
         await run.handle.signal("card-moved", move)
         await run.until(lambda status: sum("was not accepted" in line for line in status.story) == 2)
         await _says(run, 2, "approve", BOB)

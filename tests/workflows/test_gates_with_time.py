@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
 from activities.errors import stop
-from tests.workflows.conftest import StartTicket
+from tests.workflows.conftest import StartTicket, reset_to_the_start
 from tests.workflows.world import World, done, policy
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
@@ -130,3 +131,15 @@ async def test_an_expiry_that_meets_an_end_changes_nothing(start: StartTicket) -
     await run.until(Phase.PLAN_GATE)
     await run.act(Action.TAKE_OVER)
     assert (await run.outcome()).phase is Phase.TAKEN_OVER
+
+
+async def test_a_reset_says_nothing_twice(start: StartTicket, client: Client) -> None:
+    world = World(policy=with_gates(plan=GateTerms(remind_after=1)))
+    world.turns[Role.PLANNER] *= 2
+    run = await start(world)
+    await run.until(lambda _: len(heads(world, world.of(Note))) == 1)
+    await reset_to_the_start(client, run)
+    await run.until(lambda _: len(heads(world, world.of(Note))) == 2)
+    keys = [note.key for note in world.of(Note) if "Reminder" in note.text]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1, "the same key is said once"

@@ -22,7 +22,8 @@ from workflows.ports.tracker import PostComment
 
 pytestmark = pytest.mark.server
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LATER = datetime(2126, 5, 1, 12, tzinfo=UTC)
+"""When a moved card counts as moved, unless a test says otherwise: after everything a ticket here has shown."""
 ADA = Person(place="linear", id="u1", name="Ada", handle="ada@acme.com", trust=Trust.MEMBER)
 BOB = Person(place="github", id="2", name="Bob", handle="bob", trust=Trust.MEMBER)
 
@@ -32,7 +33,7 @@ async def say(run: Run, text: str, by: Person = ADA, *, key: str = "", stop: boo
 
 
 async def move(run: Run, status: str, by: Person | None = ADA, *, minutes: int = 0, key: str = "") -> None:
-    at = NOON + timedelta(minutes=minutes)
+    at = LATER + timedelta(minutes=minutes)
     who = by.shown if by else ""
     await signal(run, "card-moved", CardMove(id=key or f"{status}@{at}", status=status, at=at, by=who, person=by))
 
@@ -169,11 +170,27 @@ async def test_an_older_move_and_one_heard_before_change_nothing(start: StartTic
     await run.until(Phase.PLAN_GATE)
     await move(run, "Somewhere", minutes=5)
     await move(run, "Todo", minutes=4)  # overtaken by the newer one: obeyed, it would undo the ticket
-    await move(run, "Building", minutes=5, key="Somewhere@2026-05-01 12:05:00+00:00")  # the same happening
+    await move(run, "Building", minutes=5, key="Somewhere@2126-05-01 12:05:00+00:00")  # the same happening
     assert (await run.status()).phase is Phase.PLAN_GATE
     await move(run, "Building", minutes=5)
     outcome = (await run.until(Phase.MERGE_GATE)).decisions[0]
     assert (outcome.who, outcome.via) == ("linear:u1", "linear")
+
+
+async def test_an_approval_that_was_meant_for_an_earlier_plan_is_refused(start: StartTicket) -> None:
+    """A delivery may be lost, and the words or the move be found by polling when another plan waits."""
+    world = World()
+    world.turns[Role.PLANNER] *= 2
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    said_at = datetime.now(UTC) - timedelta(hours=1)
+    await signal(run, "said", Words(id="late", text="approve", by=ADA, at=said_at))
+    await signal(run, "card-moved", CardMove(id="late-move", status="Building", at=said_at, person=ADA))
+    status = await run.until(lambda status: sum("Stale: it was said" in line for line in status.story) == 2)
+    assert status.phase is Phase.PLAN_GATE
+    assert status.decisions == ()
+    await signal(run, "said", Words(id="now", text="approve", by=ADA, at=datetime.now(UTC)))
+    await run.until(Phase.MERGE_GATE)
 
 
 async def test_a_refused_move_is_answered_and_the_card_put_back(start: StartTicket) -> None:
@@ -239,7 +256,7 @@ async def test_a_move_without_a_time_zone_and_a_name_of_any_length_do_no_harm(st
     run = await start(World())
     await run.until(Phase.PLAN_GATE)
     await move(run, "Somewhere")
-    await signal(run, "card-moved", {"id": "a", "status": "Elsewhere", "at": "2026-05-01T13:00:00", "by": "x" * 9_000})
+    await signal(run, "card-moved", {"id": "a", "status": "Elsewhere", "at": "2126-05-01T13:00:00", "by": "x" * 9_000})
     long = Person(place="linear", id="i" * 9_000, name="n" * 9_000, trust=Trust.MEMBER)
     await say(run, "approve", long)
     assert len((await run.until(Phase.MERGE_GATE)).decisions[0].who) == 300

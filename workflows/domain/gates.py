@@ -1,12 +1,13 @@
 """Gates with time: who may decide where, and what happens while nobody does; in WORKFLOW.md under `gates`."""
 
 import re
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from workflows.domain.decision import Action
+from workflows.domain.decision import NEEDS_PHASE, Action, Decision
 from workflows.domain.model import Record
 from workflows.domain.people import Person, Trust
 from workflows.domain.ticket import Phase
@@ -132,6 +133,18 @@ def agenda(rules: GateRules) -> tuple[tuple[int, Due], ...]:
     last = rules.expire_after or _MOST + 1
     kept = [(after, due) for after, due in times if after and (after < last or due is Due.EXPIRE)]
     return tuple(sorted(kept, key=lambda step: step[0]))
+
+
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""By so much another service's clock, and its rounding, may be behind Temporal's. Nobody reads a plan in less."""
+
+
+def overtaken(action: Action, decision: Decision, at: datetime | None, opened: datetime) -> str | None:
+    """Why what was said at `at` does not count for what waits since `opened`, in words; None when it does. It may have
+    been on its way for long, and meant for what waited before. A hash says better what was meant."""
+    if at is None or decision.of or action not in NEEDS_PHASE or at >= opened - CLOCKS_DIFFER:
+        return None
+    return f"Stale: it was said before what waits now was there. Read that, and {action} again."
 
 
 DECIDED_AT: dict[Action, Phase | None] = {

@@ -82,6 +82,8 @@ class Words(Record):
     text: str
     by: Person
     stop: bool = False
+    at: datetime | None = None
+    """When they were said, by the place's clock."""
 
 
 class Start(Record):
@@ -162,7 +164,8 @@ def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
     if not (said.addressed or said.stop):
         return (Leave(reason="it was not said to Pawl"),)
     text = said.text if len(said.text) <= MOST_SAID else f"{said.text[: MOST_SAID - 20]} [cut: too long]"
-    tell = TellWords(ref=said.ref, words=Words(id=said.id, text=text, by=said.by, stop=said.stop), at=said.at)
+    words = Words(id=said.id, text=text, by=said.by, stop=said.stop, at=said.at)
+    tell = TellWords(ref=said.ref, words=words, at=said.at)
     start = _start(said.card, said.at, terms, asked=True) if said.card and not said.stop else None
     moves = (*((start,) if start else ()), *((tell,) if text.strip() or said.stop else ()))
     return moves or (Leave(reason="nothing was said beside the mention"),)
