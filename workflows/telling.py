@@ -11,8 +11,10 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.workflow import ActivityConfig
 
+from workflows import names
 from workflows.desk import STORY_LINES
 from workflows.domain.order import TicketOrder
+from workflows.domain.pull import reference
 from workflows.domain.replies import footer
 from workflows.domain.ticket import Phase
 from workflows.outside import Answer, OutsideDesk
@@ -98,10 +100,15 @@ class TicketVoice(OutsideDesk):
         await self._attempt(Tracker.post_comment, comment, Tracker.step(f"Comment on {self._order.identifier}"))
 
     async def _link(self, url: str, title: str) -> None:
-        """Put a link on the card. A file of this machine is none for whoever reads the card elsewhere."""
-        if url.startswith(("https://", "http://")) and workflow.patched("links"):
-            link = LinkTicket(ref=self._order.ref, url=url, title=title)
-            await self._attempt(Tracker.link_ticket, link, Tracker.step(f"Link {title}"))
+        """Put a link on the card, and have the ticket found by the pull request it leads to. A file of this machine is
+        no link for whoever reads the card elsewhere."""
+        if not url.startswith(("https://", "http://")) or not workflow.patched("links"):
+            return
+        if pull_request := reference(url):
+            found_by = [names.PULL_REQUEST.value_set(pull_request)]
+            workflow.upsert_search_attributes(found_by)  # pyright: ignore[reportUnknownMemberType]  # generic in the SDK
+        link = LinkTicket(ref=self._order.ref, url=url, title=title)
+        await self._attempt(Tracker.link_ticket, link, Tracker.step(f"Link {title}"))
 
     def _remark(self, text: str, key: str) -> Remark:
         label = f"_{self._order.label}_\n\n" if self._order.label else ""

@@ -7,6 +7,7 @@ import pytest
 from activities.errors import stop
 from tests.workflows.conftest import Run, StartTicket, approved
 from tests.workflows.world import World, done, works
+from workflows import names
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
 from workflows.domain.session import Role
@@ -68,6 +69,8 @@ async def test_run_and_pull_request_are_linked_where_others_can_open_them(
         ("The run in Temporal", "https://temporal.acme.com/run"),
         ("Pull request 1", "https://github.com/acme/hinge/pull/1"),
     ]
+    found = (await run.handle.describe()).typed_search_attributes
+    assert found.get(names.PULL_REQUEST) == "acme/hinge#1", "news of the pull request find the ticket by it"
 
 
 async def test_a_tracker_that_follows_is_shown_every_line_once_and_none_after_a_question(

@@ -1,5 +1,6 @@
 """A pull request as it stands: what CI, people and the base branch say of it."""
 
+import re
 from enum import StrEnum
 
 from pydantic import Field
@@ -76,3 +77,10 @@ class PullSeen(Record):
     """Oldest first, at most 100."""
     changes_asked_by: tuple[Person, ...] = ()
     """Whose last review asks for changes."""
+
+
+def reference(url: str) -> str:
+    """`owner/name#12` of a pull request that is read at this address, as webhooks name it; empty for other addresses,
+    such as a file's."""
+    found = re.fullmatch(r"https?://[^/]+/(?:.*/)?([^/]+/[^/]+)/pulls?/([0-9]+)/?", url)
+    return f"{found[1]}#{found[2]}" if found else ""
