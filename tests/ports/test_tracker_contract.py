@@ -1,6 +1,7 @@
 """What every tracker promises: one claim, moves that are shown, comments that are said once."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark
 
 
 @pytest.fixture(params=list(RIGS))
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> TrackerRig:
-    return RIGS[request.param](tmp_path)
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[TrackerRig]:
+    async with RIGS[request.param](tmp_path) as rig:
+        yield rig
 
 
 def failure(caught: pytest.ExceptionInfo[ApplicationError]) -> Failure:

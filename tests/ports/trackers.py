@@ -1,16 +1,38 @@
 """One rig per tracker: the adapter, and the hands of a person at the vendor's board."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+from activities.journal.sql import SqlJournal
 from activities.tracker.board import BoardTracker
+from activities.tracker.openproject.tracker import OpenProjectTracker
 from infra import board
+from infra.journal import JournalStore
+from infra.openproject import Place
+from tests.fakes.openproject import KEY, OpenProjectDouble
+from tests.fakes.openproject_world import FIELD
+from tests.fakes.service import no_kept_connections, serving
 from workflows.domain.ticket import Ticket, TicketRef
-from workflows.ports.tracker import Tracker
+from workflows.ports.tracker import FindNews, Tracker
 
 
 class TrackerRig(ABC):
+    """Used as `async with`: what it needs runs as long."""
+
     tracker: Tracker
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
 
     @abstractmethod
     async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
@@ -63,4 +85,44 @@ class BoardRig(TrackerRig):
         file.write_text(file.read_text().replace(old, new, 1))
 
 
-RIGS = {"board": BoardRig}
+class OpenProjectRig(TrackerRig):
+    def __init__(self, folder: Path) -> None:
+        self.store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
+        self.double = OpenProjectDouble()
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        url = await self._open.enter_async_context(serving(self.double.app))
+        http = await self._open.enter_async_context(no_kept_connections())
+        self.place = Place(name="openproject", url=url, note_field=FIELD)
+        self.tracker = OpenProjectTracker(self.place, http, KEY, SqlJournal(self.store))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+        self.store.close()
+        assert not self.double.app.unforeseen
+
+    async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
+        return self.place.ref(self.double.file(title, body, labels))
+
+    async def look(self, ref: TicketRef) -> Ticket:
+        search = FindNews(
+            tracker="openproject", since=datetime.now(UTC) + timedelta(days=1), routes=(), under_way=(ref,)
+        )
+        (seen,) = (await self.tracker.find_news(search)).cards
+        return seen.card
+
+    async def drag(self, ref: TicketRef, status: str) -> None:
+        self.double.move(int(ref.id), status)
+
+    async def say(self, ref: TicketRef, text: str) -> None:
+        self.double.say(int(ref.id), text)
+
+    async def thread(self, ref: TicketRef) -> str:
+        return "\n\n".join(self.double.said(int(ref.id)))
+
+
+RIGS: dict[str, Callable[[Path], TrackerRig]] = {"board": BoardRig, "openproject": OpenProjectRig}

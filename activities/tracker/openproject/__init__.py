@@ -1,0 +1,1 @@
+"""OpenProject as a tracker."""

@@ -1,0 +1,129 @@
+"""What is asked of OpenProject around a card: its statuses, projects and people."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities.errors import stop
+from activities.tracker.openproject.client import Client, Missing, condition, where
+from infra.openproject import Link, Place, Project, Status, Us, WorkPackage
+from workflows.domain.failures import Failure
+from workflows.domain.people import Trust
+from workflows.domain.ticket import Ticket
+
+
+@dataclass
+class Desk:
+    """Remembers what hardly ever changes as long as the worker runs: who we are and how projects are called."""
+
+    client: Client
+    place: Place
+    handle: str
+    _us: Us | None = None
+    _projects: dict[int, str] = field(default_factory=dict[int, str])
+
+    async def us(self) -> Us:
+        if self._us is None:
+            me = await self._asked("users/me", "Give Pawl a user of its own and that user's API key, then resume.")
+            self._us = Us(id=int(me["id"]), handle=self.handle)
+        return self._us
+
+    async def statuses(self) -> list[Status]:
+        page = await self.client.page("statuses")
+        return [self.client.part(Status, one) for one in page.elements]
+
+    async def status_link(self, to: str) -> dict[str, str]:
+        """The status a card is to have. Raises BadRequest when there is none of this name."""
+        name = self.place.status_of(to)
+        known = await self.statuses()
+        found = next((status for status in known if status.name.casefold() == name.casefold()), None)
+        if found is None:
+            there = ", ".join(status.name for status in known)
+            raise stop(
+                Failure.BAD_REQUEST,
+                f"OpenProject has no status {name!r}; it has {there}.",
+                f"Add it (Administration, Work packages, Status) or map {to!r} to one of them, then resume.",
+            )
+        return {"href": f"/api/v3/statuses/{found.id}"}
+
+    async def ticket(self, card: WorkPackage, statuses: list[Status] | None = None) -> Ticket:
+        """Collections show a card without what it links to: the rest is looked up."""
+        team, closed = "", frozenset[int]()
+        if card.parts.project is None:
+            team = await self.identifier(card.links.project)
+        if card.parts.status is None:
+            known = await self.statuses() if statuses is None else statuses
+            closed = frozenset(status.id for status in known if status.is_closed)
+        return self.place.ticket(card, team, closed)
+
+    async def identifier(self, project: Link) -> str:
+        if project.id not in self._projects:
+            self._projects[project.id] = (await self.project(str(project.id))).identifier
+        return self._projects[project.id]
+
+    async def project(self, name: str) -> Project:
+        """By its id or identifier."""
+        step = "Correct the name, or make Pawl's user a member of it, then resume."
+        return self.client.part(Project, await self._asked(f"projects/{name}", step))
+
+    async def labels(self, names: tuple[str, ...]) -> list[dict[str, str]]:
+        """Those that exist, in an OpenProject that knows labels."""
+        wanted = {name.casefold() for name in names}
+        try:
+            page = await self.client.page("labels") if wanted else None
+        except Missing:
+            return []
+        known = page.elements if page else []
+        return [
+            {"href": f"/api/v3/labels/{int(label['id'])}"}
+            for label in known
+            if str(label.get("name", "")).casefold() in wanted
+        ]
+
+    async def members(self, project: Link) -> frozenset[int]:
+        """Who has a role in the project. Nobody, where Pawl's user may not see the members."""
+        query = {**where(condition("project", "=", str(project.id))), "pageSize": "1000"}
+        page = await self.client.page("memberships", query)
+        people = [_link(one, "principal") for one in page.elements]
+        return frozenset(person.id for person in people if "/users/" in (person.href or ""))
+
+    async def open_blockers(self, number: int) -> list[str]:
+        """The work packages that block this one and are not closed, as people name them."""
+        query = {**where(condition("involved", "=", str(number))), "pageSize": "500"}
+        relations = await self.client.page("relations", query)
+        blockers = sorted({blocker for one in relations.elements if (blocker := _blocker(one, number))})
+        return [f"#{blocker}" for blocker in blockers if await self._is_open(blocker)]
+
+    async def _is_open(self, number: int) -> bool:
+        """What Pawl may not see counts as open: nothing says that it is done."""
+        try:
+            return not (await self.ticket(await self.client.card(number))).closed
+        except Missing:
+            return True
+
+    async def _asked(self, path: str, step: str) -> dict[str, Any]:
+        try:
+            return await self.client.call("GET", path)
+        except Missing as error:
+            raise stop(Failure.BAD_REQUEST, f"OpenProject has no {path}, or does not show it.", step) from error
+
+
+def trust_of(person: int, us: Us, members: frozenset[int]) -> Trust:
+    if person == us.id:
+        return Trust.OURS
+    return Trust.MEMBER if person in members else Trust.STRANGER
+
+
+def _blocker(relation: dict[str, Any], number: int) -> int:
+    """Who blocks `number` by this relation; 0: nobody. It is told from either end."""
+    start, end = _link(relation, "from").id, _link(relation, "to").id
+    match relation.get("type"):
+        case "blocks" if end == number:
+            return start
+        case "blocked" if start == number:
+            return end
+        case _:
+            return 0
+
+
+def _link(part: dict[str, Any], name: str) -> Link:
+    return Link.model_validate(part.get("_links", {}).get(name) or {})

@@ -1,0 +1,243 @@
+"""OpenProject as Pawl reads it: the same for what a webhook brings and for what a look finds."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+
+from workflows.domain.events import phase_of
+from workflows.domain.intake import CardSeen, WordsSaid
+from workflows.domain.model import Record
+from workflows.domain.people import Person, Trust
+from workflows.domain.ticket import Phase, Ticket, TicketRef
+
+_TIME = TypeAdapter(AwareDatetime)
+
+
+class Wire(BaseModel):
+    """A part of OpenProject's JSON, as far as it is used here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Link(Wire):
+    href: str | None = None
+    title: str | None = None
+
+    @property
+    def id(self) -> int:
+        """The last part of the address; 0 where the link leads nowhere."""
+        last = (self.href or "").rpartition("/")[2]
+        return int(last) if last.isascii() and last.isdigit() else 0
+
+
+class Text(Wire):
+    raw: str | None = None
+
+
+class Status(Wire):
+    id: int
+    name: str
+    is_closed: bool = False
+
+
+class Project(Wire):
+    id: int
+    identifier: str
+
+
+class CardLinks(Wire):
+    status: Link
+    project: Link
+    author: Link = Link()
+    assignee: Link = Link()
+    labels: tuple[Link, ...] = ()
+
+
+class CardParts(Wire):
+    status: Status | None = None
+    project: Project | None = None
+
+
+class WorkPackage(Wire):
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    lock_version: int
+    subject: str
+    description: Text | None = None
+    updated_at: str
+    """As OpenProject writes it: a part of what names a happening."""
+    links: CardLinks = Field(alias="_links")
+    parts: CardParts = Field(default=CardParts(), alias="_embedded")
+
+    @field_validator("updated_at")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        _TIME.validate_python(value)
+        return value
+
+    @property
+    def at(self) -> datetime:
+        return _TIME.validate_python(self.updated_at)
+
+
+class CommentLinks(Wire):
+    user: Link
+    work_package: Link = Link()
+
+
+class CommentParts(Wire):
+    work_package: WorkPackage | None = None
+
+
+MERGED = timedelta(minutes=5)
+"""For so long OpenProject may add what a person does next to the activity there is, unless told otherwise."""
+
+
+class Activity(Wire):
+    """One entry of a work package's journal: changes, words, or both."""
+
+    id: int
+    comment: Text | None = None
+    details: tuple[Text, ...] = ()
+    created_at: AwareDatetime
+    updated_at: AwareDatetime | None = None
+    links: CommentLinks = Field(alias="_links")
+    parts: CommentParts = Field(default=CommentParts(), alias="_embedded")
+
+    @property
+    def at(self) -> datetime:
+        """When it was last written to: a comment may be younger than the activity it stands in."""
+        return self.updated_at or self.created_at + MERGED
+
+    @property
+    def said(self) -> str:
+        return (self.comment.raw if self.comment else None) or ""
+
+
+class Note(Record):
+    """What Pawl keeps of a work package in a custom field of it: it changes together with the status, or not at all."""
+
+    on: int = 0
+    """The work package it was written on: a copy of that one copies its fields, and is held by nobody."""
+    by: str = ""
+    """The account that claimed it."""
+    at: int = 0
+    """The status it had when Pawl last wrote: where it has another one now, a person moved it."""
+    filed: str = ""
+    """The digest of the key it was filed under, where Pawl filed it."""
+
+    @property
+    def text(self) -> str:
+        """Empty when there is nothing to keep."""
+        return self.model_dump_json(exclude_defaults=True) if self.by or self.filed else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One OpenProject, as an installation of Pawl knows it."""
+
+    name: str
+    """The connection's."""
+    url: str
+    """Where people open it, without a slash at the end."""
+    note_field: str
+    """The custom field that is Pawl's: `customField7`."""
+    statuses: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a phase is called there, where it has another name: `{"Todo": "New"}`."""
+
+    def status_of(self, to: str) -> str:
+        """The status a phase, or what a card had before, is called there."""
+        return self.statuses.get(phase_of(to) or to, to)
+
+    def column(self, status: str) -> str:
+        """A status in Pawl's words: the phase it stands for, where it stands for one."""
+        meant = [phase for phase, name in self.statuses.items() if name.casefold() == status.casefold()]
+        return meant[0] if len(meant) == 1 else phase_of(status) or status
+
+    def note(self, card: WorkPackage) -> Note:
+        """Whatever else stands in the field is a person's, and is none."""
+        try:
+            note = Note.model_validate_json(str((card.model_extra or {}).get(self.note_field) or "{}"))
+        except ValidationError:
+            return Note()
+        return note if note.on in (0, card.id) else Note()
+
+    def moved(self, card: WorkPackage) -> bool:
+        """Whether a person has moved a claimed card since Pawl last wrote."""
+        note = self.note(card)
+        return bool(note.by) and note.at != card.links.status.id
+
+    def holder(self, card: WorkPackage) -> str:
+        """The account that holds the card. A person frees it by moving it to where no work goes on."""
+        phase = phase_of(self.column(card.links.status.title or ""))
+        rests = phase is Phase.TODO or (phase is not None and phase.is_final)
+        return "" if rests and self.moved(card) else self.note(card).by
+
+    def ref(self, number: int) -> TicketRef:
+        return TicketRef(tracker=self.name, id=str(number))
+
+    def ticket(self, card: WorkPackage, team: str = "", closed: Collection[int] = ()) -> Ticket:
+        """`team` and the `closed` statuses are taken where the card itself does not tell."""
+        parts, status = card.parts, card.links.status
+        return Ticket(
+            ref=self.ref(card.id),
+            identifier=f"#{card.id}",
+            title=card.subject,
+            body=(card.description.raw if card.description else None) or "",
+            status=self.column(status.title or ""),
+            version=version(card),
+            labels=tuple(label.title for label in card.links.labels if label.title),
+            url=f"{self.url}/work_packages/{card.id}",
+            team=parts.project.identifier if parts.project else team,
+            closed=parts.status.is_closed if parts.status else status.id in closed,
+        )
+
+    def seen(self, card: WorkPackage, ticket: Ticket, us: int, by: Person | None = None) -> CardSeen:
+        """`us` is the id of Pawl's own user."""
+        moved = self.moved(card)
+        return CardSeen(
+            id=f"{card.links.status.title if moved else 'card'}@{card.updated_at}",
+            card=ticket,
+            at=card.at,
+            by=by,
+            moved=moved,
+            assigned=bool(us) and card.links.assignee.id == us,
+        )
+
+    def heard(self, said: Activity, ref: TicketRef, card: Ticket | None, us: "Us", trust: Trust) -> WordsSaid:
+        text, addressed = us.without_mention(said.said)
+        by = Person(place=self.name, id=str(said.links.user.id), name=said.links.user.title or "", trust=trust)
+        return WordsSaid(
+            id=f"comment:{said.id}",
+            card=card,
+            ref=ref,
+            text=text,
+            at=said.at,
+            by=by,
+            addressed=addressed,
+        )
+
+
+@dataclass(frozen=True)
+class Us:
+    """Pawl's own user there."""
+
+    id: int
+    handle: str = "pawl"
+    """What people write after an @ where they do not pick the user from the list."""
+
+    def without_mention(self, text: str) -> tuple[str, bool]:
+        """The text without what addresses us, and whether anything did."""
+        picked = rf'<mention\b(?=[^>]*\bdata-id="{self.id}")(?=[^>]*\bdata-type="user")[^>]*>.*?</mention>'
+        rest, times = re.subn(rf"{picked}|(?<![\w@.])@{re.escape(self.handle)}\b", "", text, flags=re.I | re.S)
+        return rest.strip(), bool(times)
+
+
+def version(card: WorkPackage) -> int:
+    """Grows with every change: `lockVersion` with those of fields, `updatedAt` with those and with comments."""
+    return round(card.at.timestamp() * 1000) + card.lock_version
