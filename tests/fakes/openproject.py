@@ -40,6 +40,10 @@ class OpenProjectDouble(World):
         super().__init__()
         self.app = Faults(self._routes())
         self.hidden_members = False
+        self.told_size: int | None = None
+        """What is said of every file's size, where it is not true."""
+        self.stored_at: Response | None = None
+        """Where OpenProject sends whoever wants a file, when it keeps files elsewhere."""
 
     def _routes(self) -> Starlette:
         api = "/api/v3"
@@ -208,12 +212,14 @@ class OpenProjectDouble(World):
         card = self._found(request)
         files = [(number, *self.files[number]) for number in card.files]
         parts = [
-            {"id": n, "fileName": name, "contentType": kind, "fileSize": len(data)} for n, name, kind, data in files
+            {"id": n, "fileName": name, "contentType": kind, "fileSize": self.told_size or len(data)}
+            for n, name, kind, data in files
         ]
         return 200, collection(parts)
 
     async def _content(self, request: Request) -> Answer:
-        return Response(self.files[request.path_params["id"]][2], media_type="application/octet-stream")
+        data = self.files[request.path_params["id"]][2]
+        return self.stored_at or Response(data, media_type="application/octet-stream")
 
     def _found(self, request: Request) -> Card:
         card = self.cards.get(request.path_params["id"])

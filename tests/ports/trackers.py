@@ -86,6 +86,8 @@ class BoardRig(TrackerRig):
 
 
 class OpenProjectRig(TrackerRig):
+    tracker: OpenProjectTracker
+
     def __init__(self, folder: Path) -> None:
         self.store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
         self.double = OpenProjectDouble()
