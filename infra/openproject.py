@@ -14,6 +14,9 @@ from workflows.domain.model import Record
 from workflows.domain.people import Person, Trust
 from workflows.domain.ticket import Phase, Ticket, TicketRef
 
+_MOST_READ = 20_000
+"""Characters of a comment. Twice what is passed on, so that a cut is seen as one."""
+_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _TIME = TypeAdapter(AwareDatetime)
 
 
@@ -232,10 +235,15 @@ class Us:
     """What people write after an @ where they do not pick the user from the list."""
 
     def without_mention(self, text: str) -> tuple[str, bool]:
-        """The text without what addresses us, and whether anything did."""
-        picked = rf'<mention\b(?=[^>]*\bdata-id="{self.id}")(?=[^>]*\bdata-type="user")[^>]*>.*?</mention>'
-        rest, times = re.subn(rf"{picked}|(?<![\w@.])@{re.escape(self.handle)}\b", "", text, flags=re.I | re.S)
-        return rest.strip(), bool(times)
+        """The text without what addresses us, and whether anything did: a mention in what somebody quotes does not."""
+        inside = "[^<>]{0,300}"  # bounded, so that no text takes long
+        picked = (
+            rf'<mention\b(?={inside}\bdata-id="{self.id}")(?={inside}\bdata-type="user"){inside}>{inside}</mention>'
+        )
+        ours = re.compile(rf"{picked}|(?<![\w@/.`\x22>-])@{re.escape(self.handle)}(?![\w-])", re.IGNORECASE)
+        if not ours.search(_QUOTED.sub("", text[:_MOST_READ])):
+            return text, False
+        return ours.sub("", text[:_MOST_READ]).strip().lstrip(",:").strip(), True
 
 
 def version(card: WorkPackage) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from activities.journal.sql import SqlJournal
@@ -29,9 +28,7 @@ class TrackerRig(ABC):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         return None
 
     @abstractmethod
@@ -86,8 +83,6 @@ class BoardRig(TrackerRig):
 
 
 class OpenProjectRig(TrackerRig):
-    tracker: OpenProjectTracker
-
     def __init__(self, folder: Path) -> None:
         self.store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
         self.double = OpenProjectDouble()
@@ -97,12 +92,11 @@ class OpenProjectRig(TrackerRig):
         url = await self._open.enter_async_context(serving(self.double.app))
         http = await self._open.enter_async_context(no_kept_connections())
         self.place = Place(name="openproject", url=url, note_field=FIELD)
-        self.tracker = OpenProjectTracker(self.place, http, KEY, SqlJournal(self.store))
+        self.journal = SqlJournal(self.store)
+        self.open_project = self.tracker = OpenProjectTracker(self.place, http, KEY, self.journal)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
         self.store.close()
         assert not self.double.app.unforeseen

@@ -66,7 +66,7 @@ async def test_files_of_people_come_with_the_claim(rig: OpenProjectRig) -> None:
     first = await claimed(rig, ref)
     (file,) = first.attachments
     assert (file.name, file.media_type) == ("shot.png", "image/png")
-    assert await rig.tracker.journal.load(file.content) == b"\x89PNG"
+    assert await rig.journal.load(file.content) == b"\x89PNG"
     assert await claimed(rig, ref) == first
 
 
@@ -103,7 +103,7 @@ async def test_the_key_does_not_follow_a_file_to_another_host(rig: OpenProjectRi
     async with serving(Route("/file", storage)) as url:
         rig.double.stored_at = RedirectResponse(f"{url}/file")
         (file,) = (await claimed(rig, ref)).attachments
-    assert (await rig.tracker.journal.load(file.content), keys) == (b"far", [None])
+    assert (await rig.journal.load(file.content), keys) == (b"far", [None])
 
 
 async def test_a_status_that_does_not_exist_is_named_with_what_to_do(rig: OpenProjectRig) -> None:
@@ -116,7 +116,7 @@ async def test_a_status_that_does_not_exist_is_named_with_what_to_do(rig: OpenPr
 
 async def test_a_phase_may_have_another_name_there(rig: OpenProjectRig) -> None:
     place = replace(rig.place, statuses={Phase.TODO: "New", Phase.PLAN_GATE: "Someday"})
-    rig.tracker = tracker = replace(rig.tracker, place=place)
+    rig.tracker = tracker = replace(rig.open_project, place=place)
     ref = TicketRef(tracker="openproject", id=str(rig.double.file("One", status="New")))
     assert (await claimed(rig, ref)).status == Phase.TODO
     await tracker.move_ticket(MoveTicket(ref=ref, to=Phase.PLAN_GATE))

@@ -73,7 +73,8 @@ async def test_a_move_by_somebody_without_a_role_says_so(rig: OpenProjectRig) ->
     ("text", "said", "addressed"),
     [
         (f"{MENTION} use Postgres", "use Postgres", True),
-        ("please, @Pawl, go on", "please, , go on", True),
+        ("@Pawl, go on", "go on", True),
+        ("> @pawl go on\n\nGrace asked for this.", "> @pawl go on\n\nGrace asked for this.", False),
         ("@pawlina look", "@pawlina look", False),
         ("mail to a@pawl.test", "mail to a@pawl.test", False),
         (MENTION.replace(f'"{PAWL}"', f'"{GRACE}"', 1), MENTION.replace(f'"{PAWL}"', f'"{GRACE}"', 1), False),
@@ -83,8 +84,6 @@ async def test_a_move_by_somebody_without_a_role_says_so(rig: OpenProjectRig) ->
 async def test_words_are_ours_where_we_are_mentioned(
     rig: OpenProjectRig, text: str, said: str, addressed: bool
 ) -> None:
-    if "<mention" in text and not addressed:
-        text, said = (one.replace("@Pawl", "@Grace") for one in (text, said))
     ref = await under_way(rig)
     entry = rig.double.say(int(ref.id), text, by=GRACE)
     (words,) = (await look(rig)).words
