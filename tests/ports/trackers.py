@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from activities.journal.sql import SqlJournal
 from activities.tracker.board import BoardTracker
@@ -24,6 +24,8 @@ class TrackerRig(ABC):
     """Used as `async with`: what it needs runs as long."""
 
     tracker: Tracker
+    words_are_news: ClassVar[bool] = True
+    """Whether a look finds what people say."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,8 +53,18 @@ class TrackerRig(ABC):
     async def thread(self, ref: TicketRef) -> str:
         """All comments, in order."""
 
+    @abstractmethod
+    async def titles(self) -> list[str]:
+        """Of all tickets there are."""
+
+    async def links(self, ref: TicketRef) -> str:
+        """Where people find the links of a ticket, as text: its comments, where there is no other place for them."""
+        return await self.thread(ref)
+
 
 class BoardRig(TrackerRig):
+    words_are_news = False
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tracker = BoardTracker(folder)
@@ -75,6 +87,9 @@ class BoardRig(TrackerRig):
 
     async def thread(self, ref: TicketRef) -> str:
         return (self.folder / f"{ref.id}.md").read_text().partition(board.COMMENTS)[2]
+
+    async def titles(self) -> list[str]:
+        return [ticket.title for ticket in board.list_tickets(self.folder).tickets]
 
     def _edit(self, ref: TicketRef, old: str, new: str) -> None:
         file = self.folder / f"{ref.id}.md"
@@ -119,6 +134,9 @@ class OpenProjectRig(TrackerRig):
 
     async def thread(self, ref: TicketRef) -> str:
         return "\n\n".join(self.double.said(int(ref.id)))
+
+    async def titles(self) -> list[str]:
+        return [card.subject for card in self.double.cards.values()]
 
 
 RIGS: dict[str, Callable[[Path], TrackerRig]] = {"board": BoardRig, "openproject": OpenProjectRig}

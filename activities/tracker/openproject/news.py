@@ -15,6 +15,8 @@ from workflows.ports.tracker import FindNews, News
 
 PAGE = 50
 """Cards that one look goes through, so that it ends in time: the journal of each is read."""
+OVERLAP = timedelta(minutes=1)
+"""What has just changed may be seen a moment later than its time says: the next look begins this much earlier."""
 _EVER = timedelta(days=36500)
 """Times are asked for from one to another."""
 
@@ -52,7 +54,7 @@ async def _changed(client: Client, since: datetime) -> tuple[list[WorkPackage], 
         page = await client.cards([span], "updatedAt", PAGE, number)
         cards += [client.part(WorkPackage, one) for one in page.elements]
         if not page.elements or number * PAGE >= page.total:
-            return cards, page.at
+            return cards, max(since, page.at - OVERLAP)
         if cards[-1].at.replace(microsecond=0) > since:
             return cards, cards[-1].at
         number += 1
