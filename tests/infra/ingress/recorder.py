@@ -18,7 +18,7 @@ ENDS = "end"
 
 @workflow.defn(name="Ticket")
 class Recorder:
-    """`PULL_REQUEST` of the order's label, where it has one."""
+    """Its pull request is the order's base branch, where it has one."""
 
     def __init__(self) -> None:
         self._heard: list[str] = []
@@ -27,7 +27,8 @@ class Recorder:
     @workflow.run
     async def run(self, order: TicketOrder) -> list[str]:
         if order.base_branch:
-            workflow.upsert_search_attributes([names.PULL_REQUEST.value_set(order.base_branch)])
+            update = names.PULL_REQUEST.value_set(order.base_branch)
+            workflow.upsert_search_attributes([update])  # pyright: ignore[reportUnknownMemberType]
         await workflow.wait_condition(lambda: self._ended)
         return self._heard
 

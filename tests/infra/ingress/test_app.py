@@ -55,10 +55,10 @@ async def test_a_label_starts_an_issue_of_githubs(client: Client) -> None:
 
 async def test_the_same_delivery_sent_many_times_at_once_is_taken_once(client: Client) -> None:
     issue = uuid4().hex
-    await_start = linear_words.issue_delivery(id=issue)
+    asked = linear_words.issue_delivery(id=issue)
     said = linear_words.comment_delivery("@pawl go on", issueId=issue, issue={"id": issue})
     async with served([LINEAR], client) as http:
-        assert await linear(http, await_start, "start") == 200
+        assert await linear(http, asked, "start") == 200
         assert set(await asyncio.gather(*(linear(http, said, "said") for _ in range(30)))) == {200}
     async with recording(client):
         assert len(await ended(client, f"ticket:linear:{issue}")) == 1
