@@ -35,6 +35,10 @@ class TemporalServer:
     def address(self) -> str:
         return f"127.0.0.1:{self._ports.temporal}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
     async def start(self) -> None:
         """Returns when it serves; what it had on disk is there again."""
         argv = devserver.command(self._program, self._ports, self._home / "temporal.db")

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 
+import uvloop
 from pydantic import ValidationError
 from temporalio.client import Client
 
@@ -26,7 +27,8 @@ PORT = 8378
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        asyncio.run(_run(Settings()))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(Settings()))
     except ValidationError as error:
         problem = unusable(error)
         sys.stderr.write(f"{problem}\n")

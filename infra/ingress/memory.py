@@ -11,7 +11,7 @@ from infra.ingress.door import Turned
 
 MOST_REMEMBERED = 10_000
 """Deliveries. One that is forgotten and sent again does no harm; remembering saves asking Temporal."""
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 200
 """Deliveries that wait for Temporal. More mean that it does not keep up, and senders wait better than we do."""
 _LOG = logging.getLogger("pawl.ingress")
 
