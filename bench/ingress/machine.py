@@ -1,14 +1,12 @@
 """A Temporal server on a file that can be stopped and started again, and an ingress in front of it."""
 
 import asyncio
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,9 +16,16 @@ from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from infra.stack import ROOT
-from workflows.domain.routes import Route
 
 _START_SECONDS = 60.0
+_TABLE = """
+[connections.linear]
+app_user = "user-pawl"
+
+[[routes]]
+tracker = "linear"
+repository = "/shop"
+"""
 
 
 class TemporalServer:
@@ -60,17 +65,17 @@ class TemporalServer:
 
 
 class IngressProcess:
-    """`python -m infra.ingress` with the doors whose secrets `env` gives."""
+    """`python -m infra.ingress` with a door for Linear, whose tickets all go to one repository."""
 
-    def __init__(self, home: Path, address: str, routes: Iterable[Route], env: dict[str, str]) -> None:
+    def __init__(self, home: Path, address: str, secret: str) -> None:
         self._log = home / "ingress.log"
+        (home / "connections.toml").write_text(_TABLE)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "PAWL_"))}
-        table = json.dumps({"routes": [route.model_dump(mode="json") for route in routes]})
+        self._port = devserver.free_ports(Settings(home=home)).ingress
         self._env = {
             **kept,
             **{"PAWL_HOME": str(home), "TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull},
-            **{"PAWL_INGRESS_PORT": "0", "PAWL_MODEL": "anthropic:m", "PAWL_ROUTES": table},
-            **env,
+            **{"PAWL_INGRESS_PORT": str(self._port), "PAWL_MODEL": "anthropic:m", "LINEAR_WEBHOOK_SECRET": secret},
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,7 +91,7 @@ class IngressProcess:
         """Its URL."""
         self._process = _spawned((sys.executable, "-m", "infra.ingress"), self._log, self._env)
         await _until(self._listens)
-        return re.findall(r"listens at (http://[\d.]+:\d+)", self.log)[0]
+        return f"http://127.0.0.1:{self._port}"
 
     def stop(self, seconds: float = 30) -> int:
         """SIGTERM; how it ended."""

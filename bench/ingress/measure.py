@@ -17,7 +17,6 @@ from bench.process import cpu, resident_mb
 from infra.exits import OutOfReach
 from infra.stack import ROOT
 from workflows.domain.model import Record
-from workflows.domain.routes import Route
 
 _SETTLED = 2.0
 """Seconds for the server's list of workflows to be complete."""
@@ -47,8 +46,7 @@ class Arrived(Record):
 
 async def measured(home: Path, size: Size) -> Run:
     async with temporal_server(home) as server:
-        routes = [Route(tracker="linear", repository="/shop")]
-        ingress = IngressProcess(home, server.address, routes, {"PAWL_LINEAR_WEBHOOK_SECRET": SECRET})
+        ingress = IngressProcess(home, server.address, SECRET)
         try:
             url = await ingress.start()
             before = cpu(ingress.pid)

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-import os
 import sys
+from collections.abc import Iterator
 
 import uvloop
 from pydantic import ValidationError
 from temporalio.client import Client
 
 from infra import temporal
+from infra.connections import Connections, GitHub, Linear, read_connections, secret
 from infra.exits import Exit, Misused, PawlError, exit_now
 from infra.ingress.door import Door
 from infra.ingress.github import GitHubDoor
@@ -17,11 +18,6 @@ from infra.ingress.linear import LinearDoor
 from infra.ingress.server import serve
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings, unusable
-from workflows.domain.intake import Terms
-
-HOST = "127.0.0.1"
-"""A proxy with the certificate stands in front of it."""
-PORT = 8378
 
 
 def main() -> int:
@@ -40,27 +36,30 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> None:
-    doors, terms, port = _chosen(settings)
-    client = await Client.connect(**temporal.connection(settings), data_converter=DATA_CONVERTER, lazy=True)
-    await serve(doors, terms, client, HOST, port)
-
-
-def _chosen(settings: Settings) -> tuple[list[Door], Terms, int]:
-    """The doors whose secrets the environment gives, several of one door separated by commas; the routes as JSON."""
-    doors: list[Door] = []
-    if secrets := _secrets("PAWL_LINEAR_WEBHOOK_SECRET"):
-        doors.append(LinearDoor("linear", secrets))
-    if secrets := _secrets("PAWL_GITHUB_WEBHOOK_SECRET"):
-        doors.append(GitHubDoor("github", secrets))
+    table = read_connections(settings)
+    doors = list(_doors(table))
     if not doors:
-        raise Misused("The ingress has no door.", "Set PAWL_LINEAR_WEBHOOK_SECRET or PAWL_GITHUB_WEBHOOK_SECRET.")
-    routes = Terms.model_validate_json(os.environ.get("PAWL_ROUTES") or "{}")
-    terms = routes.model_copy(update={"model": settings.model, "reviewer_model": settings.reviewer_model})
-    return doors, terms, int(os.environ.get("PAWL_INGRESS_PORT") or PORT)
+        raise Misused(
+            "The ingress has no door: no connection has the secret of a webhook.",
+            "Set LINEAR_WEBHOOK_SECRET or PAWL_GITHUB_WEBHOOK_SECRET.",
+        )
+    client = await Client.connect(**temporal.connection(settings), data_converter=DATA_CONVERTER, lazy=True)
+    await serve(doors, table.terms(settings), client, settings.ingress_host, settings.ingress_port)
+
+
+def _doors(table: Connections) -> Iterator[Door]:
+    """One for each connection whose webhook has a secret here; several secrets of one are separated by commas."""
+    for name, linear in table.of(Linear):
+        if secrets := _secrets(linear.webhook_secret_env):
+            yield LinearDoor(name, secrets, ours=[linear.app_user] if linear.app_user else [])
+    for name, github in table.of(GitHub):
+        if secrets := _secrets(github.webhook_secret_env):
+            yield GitHubDoor(name, secrets, login=github.login)
 
 
 def _secrets(variable: str) -> list[str]:
-    return [secret for secret in os.environ.get(variable, "").split(",") if secret]
+    held = secret(variable)
+    return [one for one in held.get_secret_value().split(",") if one] if held else []
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from infra.ingress.github_payload import (
     User,
 )
 from infra.ingress.mention import Mention
-from infra.ingress.payload import milliseconds, moment, parsed
-from workflows.domain.events import phase_of
+from infra.ingress.payload import moment, parsed
 from workflows.domain.intake import CardSeen, Happening, PullRequestNews, WordsSaid
+from workflows.domain.labels import COLUMN, column_of
 from workflows.domain.people import Person, Trust
 from workflows.domain.ticket import Ticket, TicketRef
 
@@ -39,17 +39,19 @@ CHECK_EVENTS = ("check_run", "check_suite", "workflow_run")
 
 
 class GitHubDoor(Door):
-    """`login` is Pawl's own account there (an app's ends in `[bot]`), `handle` is what people write after @."""
+    """`login` is Pawl's own account there, which is also how people mention it: `pawl[bot]` hears `@pawl`. `trigger` is
+    the label that asks for work; empty: none does."""
 
     most_bytes = 5 * 1024 * 1024
     taken = 202
     seconds: ClassVar[float] = 4.0  # GitHub waits for 10
 
-    def __init__(self, name: str, secrets: Collection[str], *, login: str = "", handle: str = "pawl") -> None:
+    def __init__(self, name: str, secrets: Collection[str], *, login: str, trigger: str = "pawl") -> None:
         self.name = name
         self._secrets = real_secrets(secrets)
         self._login = login.casefold()
-        self._mention = Mention(handle)
+        self._trigger = trigger
+        self._mention = Mention(login.removesuffix("[bot]"))
 
     def check(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
         """GitHub signs no time: an old delivery sent once more does no harm, for nothing is done twice."""
@@ -81,7 +83,7 @@ class GitHubDoor(Door):
         issue = told.issue
         ticket, by = self._ticket(told.repository.full_name, issue), self._mover(told)
         moved = told.action in ("closed", "reopened") or (
-            told.action in ("labeled", "unlabeled") and told.label is not None and _is_column(told.label.name)
+            told.action in ("labeled", "unlabeled") and told.label is not None and self._is_column(told.label.name)
         )
         asked = told.action == "opened" and self._mention.is_in(issue.body or "")
         return CardSeen(
@@ -125,18 +127,18 @@ class GitHubDoor(Door):
 
     def _ticket(self, repository: str, issue: Issue) -> Ticket:
         labels = tuple(label.name for label in issue.labels)
-        column = next((label for label in labels if _is_column(label)), issue.state)
+        closed = issue.state == "closed"
         return Ticket(
             ref=TicketRef(tracker=self.name, id=f"{repository}#{issue.number}"),
             identifier=f"{repository.rpartition('/')[2]}#{issue.number}",
             title=issue.title,
             body=issue.body or "",
-            status=column,
-            version=milliseconds(moment(issue.updated_at)),
-            labels=labels,
+            status=column_of(labels, closed=closed, reason=issue.state_reason or "", trigger=self._trigger),
+            version=int(moment(issue.updated_at).timestamp()),
+            labels=tuple(label for label in labels if not label.startswith(COLUMN)),
             url=issue.html_url,
             team=repository,
-            closed=issue.state == "closed",
+            closed=closed,
         )
 
     def _mover(self, told: IssueDelivery) -> Person:
@@ -156,9 +158,7 @@ class GitHubDoor(Door):
         )
 
     def _is_ours(self, user: User | None) -> bool:
-        return user is not None and bool(self._login) and user.login.casefold() == self._login
+        return user is not None and user.login.casefold() == self._login
 
-
-def _is_column(label: str) -> bool:
-    """Whether a label stands for one of Pawl's phases: issues have no columns."""
-    return phase_of(label) is not None
+    def _is_column(self, label: str) -> bool:
+        return label.startswith(COLUMN) or label.casefold() == self._trigger.casefold()

@@ -33,6 +33,7 @@ class Issue(Payload):
     title: str
     body: str | None = None
     state: Annotated[str, Field(max_length=20)]
+    state_reason: str | None = None
     labels: tuple[Label, ...] = ()
     assignees: tuple[User, ...] = ()
     user: User | None = None

@@ -99,6 +99,7 @@ class LinearDoor(Door):
     def _comment(self, delivery: CommentDelivery) -> tuple[Happening, ...]:
         comment = delivery.data
         issue = comment.issue.id if comment.issue else comment.issue_id
+        is_answer = comment.parent is not None and comment.parent.user_id in self._ours
         if not issue:  # of a project, a document or an initiative
             return ()
         return (
@@ -108,7 +109,7 @@ class LinearDoor(Door):
                 text=self._mention.without(comment.body),
                 at=moment(comment.created_at),
                 by=self._author(comment, delivery.actor),
-                addressed=self._mention.is_in(comment.body),
+                addressed=is_answer or self._mention.is_in(comment.body),
             ),
         )
 

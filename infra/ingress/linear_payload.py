@@ -75,6 +75,8 @@ class CommentPayload(CommentChild):
     created_at: str
     issue_id: Id | None = None
     issue: IssueChild | None = None
+    parent: CommentChild | None = None
+    """What it answers."""
     user: User | None = None
     external_user: User | None = None
     bot_actor: Any = None

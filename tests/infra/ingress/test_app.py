@@ -17,7 +17,7 @@ from tests.infra.ingress.serving import github, linear, served
 pytestmark = pytest.mark.server
 
 LINEAR = LinearDoor("linear", [linear_words.SECRET], ours=["user-pawl"])
-GITHUB = GitHubDoor("github", [github_words.SECRET])
+GITHUB = GitHubDoor("github", [github_words.SECRET], login="pawl")
 
 
 class Challenged(LinearDoor):

@@ -65,18 +65,22 @@ def test_a_card_carries_what_decisions_need() -> None:
     seen = card(OPENED)
     assert (seen.id, seen.moved, seen.assigned) == ("card@2019-05-15T15:20:18Z", False, False)
     assert (seen.card.ref, seen.card.identifier, seen.card.team) == (REF, "Hello-World#1", words.REPOSITORY)
-    assert (seen.card.status, seen.card.labels, seen.card.closed) == ("open", ("bug",), False)
+    assert (seen.card.status, seen.card.labels, seen.card.closed) == ("Todo", ("bug",), False)
 
 
 @pytest.mark.parametrize(
     ("payload", "id_", "moved", "assigned", "closed"),
     [
-        (words.with_(OPENED, action="closed", issue__state="closed"), "closed@", True, False, True),
-        (words.with_(OPENED, action="reopened"), "open@", True, False, False),
+        (words.with_(OPENED, action="closed", issue__state="closed"), "Done@", True, False, True),
+        (words.with_(OPENED, action="reopened"), "Todo@", True, False, False),
         (LABELED, "card@", False, False, False),
         (
-            words.with_(LABELED, label={"name": "building"}, issue__labels=[{"name": "building"}]),
-            *("building@", True, False, False),
+            words.with_(LABELED, label={"name": "pawl: Building"}, issue__labels=[{"name": "pawl: Building"}]),
+            *("Building@", True, False, False),
+        ),
+        (
+            words.with_(LABELED, label={"name": "Pawl"}, issue__labels=[{"name": "Pawl"}]),
+            *("Agent Todo@", True, False, False),
         ),
         (words.with_(OPENED, action="assigned", issue__assignees=[PAWL]), "card@", False, True, False),
         (words.with_(OPENED, action="assigned", issue__assignees=[STRANGER]), "card@", False, False, False),

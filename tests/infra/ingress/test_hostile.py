@@ -33,7 +33,7 @@ class Impatient(LinearDoor):
 async def http() -> AsyncGenerator[httpx.AsyncClient]:
     doors = [
         LinearDoor("linear", [words.SECRET]),
-        GitHubDoor("github", [GITHUB_SECRET]),
+        GitHubDoor("github", [GITHUB_SECRET], login="pawl"),
         Impatient("impatient", [words.SECRET]),
     ]
     nowhere = await Client.connect("127.0.0.1:9", lazy=True, data_converter=DATA_CONVERTER)

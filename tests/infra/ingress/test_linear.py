@@ -111,6 +111,8 @@ def test_a_change_without_an_actor_is_nobodys() -> None:
         ("mail me@pawl", False, "mail me@pawl"),
         ("https://linear.app/acme/profiles/pawline", False, "https://linear.app/acme/profiles/pawline"),
         ("> @pawl approve\n\nwhat do you mean?", False, "> approve\n\nwhat do you mean?"),
+        ("`@pawl approve` is how", False, "`@pawl approve` is how"),
+        ("see @pawl.example", False, "see @pawl.example"),
         ("[" * 100_000, False, "[" * 20_000),
     ],
 )
@@ -118,6 +120,12 @@ def test_comments_that_mention_pawl_are_said_to_it(body: str, addressed: bool, t
     heard = said(words.comment_delivery(body))
     assert (heard.id, heard.ref, heard.card) == ("comment:c-1", REF, None)
     assert (heard.addressed, heard.text.replace(">  ", "> ")) == (addressed, text)
+
+
+def test_an_answer_to_pawl_is_said_to_it() -> None:
+    parents = ({"id": "c-0", "userId": "user-pawl"}, {"id": "c-0", "userId": "user-ada"}, {"id": "c-0"})
+    heard = [said(words.comment_delivery("yes, go on", parent=parent)).addressed for parent in parents]
+    assert heard == [True, False, False]
 
 
 @pytest.mark.parametrize(

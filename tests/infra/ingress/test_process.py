@@ -16,7 +16,6 @@ from infra.stack import ROOT
 from tests.infra.ingress import linear_words as words
 from tests.infra.ingress.recorder import ended, recording, runs
 from tests.infra.ingress.serving import linear
-from workflows.domain.routes import Route
 
 pytestmark = pytest.mark.server
 
@@ -29,8 +28,7 @@ async def temporal(tmp_path: Path) -> AsyncGenerator[TemporalServer]:
 
 @pytest.fixture
 async def ingress(tmp_path: Path, temporal: TemporalServer) -> AsyncGenerator[IngressProcess]:
-    routes = [Route(tracker="linear", repository="/shop")]
-    process = IngressProcess(tmp_path, temporal.address, routes, {"PAWL_LINEAR_WEBHOOK_SECRET": words.SECRET})
+    process = IngressProcess(tmp_path, temporal.address, words.SECRET)
     yield process
     process.stop()
 
@@ -90,7 +88,7 @@ async def test_told_to_end_it_finishes_what_was_accepted(temporal: TemporalServe
     ("env", "words_"),
     [
         ({}, "no door"),
-        ({"PAWL_LINEAR_WEBHOOK_SECRET": "s", "TEMPORAL_PROFILE": "nobody"}, "TEMPORAL_PROFILE"),
+        ({"LINEAR_API_KEY": "k", "LINEAR_WEBHOOK_SECRET": "s", "TEMPORAL_PROFILE": "nobody"}, "TEMPORAL_PROFILE"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, env: dict[str, str], words_: str) -> None:
