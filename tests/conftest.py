@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from temporalio.client import Client
 
@@ -18,6 +19,8 @@ from infra.settings import Settings
 from tests.live import go_live_at_modal
 from tests.ports.sandbox.table import Outcomes
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("untimed")
 START_SECONDS = 60
 OPTIONAL = (("nix", "tests of flakes (test_flake.py)"),)
 """Programs that some tests need and Pawl does not."""
