@@ -112,19 +112,22 @@ class TicketCrew(TicketSteps):
         self, role: Role, brief: Brief, workspace: WorkspaceOrder, after: SessionOutcome | None
     ) -> SessionOrder:
         part = self._parts[role] = self._parts.get(role, 0) + 1
-        reviewer = self._order.reviewer_model if role is Role.REVIEWER else ""
         return SessionOrder(
             session=names.session_key(self._account, role, part),
             account=self._account,
             role=role,
             part=part,
-            model=getattr(self._models, role.value) or reviewer or self._order.model,
+            model=self._model_of(role),
             brief=brief,
             workspace=workspace,
             limits=self._limits(),
             tier=self._tier,
             after=after.last_turn if after else None,
         )
+
+    def _model_of(self, role: Role) -> str:
+        reviewer = self._order.reviewer_model if role is Role.REVIEWER else ""
+        return getattr(self._models, role.value) or reviewer or self._order.model
 
     def _limits(self) -> Limits:
         budget, ceilings = self._budget, self._ceilings or Ceilings()

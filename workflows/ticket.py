@@ -5,40 +5,36 @@ import asyncio
 from temporalio import workflow
 
 from workflows import names
+from workflows.aftercare import TicketAftercare
 from workflows.desk import Ended
 from workflows.domain.budget import Bill
 from workflows.domain.change import PullRequest
 from workflows.domain.decision import Action
 from workflows.domain.events import phase_of
+from workflows.domain.evidence import evidence
 from workflows.domain.order import TicketOrder, TicketOutcome
 from workflows.domain.plan import Plan, PlanDraft
-from workflows.domain.review import Review
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.words import counted, merge_gate_text, preparing_words, pull_request_body, sandbox_words, summary
+from workflows.domain.words import counted, preparing_words, pull_request_body, sandbox_words, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
     ClosePullRequest,
     Forge,
-    MergePullRequest,
     OpenPullRequest,
     OpenRepository,
-    PostReview,
-    ReadDiff,
 )
 from workflows.ports.model import Model, ReadBill
 from workflows.ports.tracker import ClaimTicket, Tracker
 from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Workspace
-from workflows.steps import Unmended, keyed
+from workflows.steps import Unmended
 from workflows.trouble import to_its_end
-from workflows.work import Ground, TicketWork
-
-MERGED = Ended(Phase.DONE, "The pull request is merged.")
+from workflows.work import Ground
 
 
 @workflow.defn(name="Ticket")
-class Ticket(TicketWork):
+class Ticket(TicketAftercare):
     """One ticket on its way. `_way` is the picture in the README; each box is one private method."""
 
     @workflow.init
@@ -77,7 +73,7 @@ class Ticket(TicketWork):
             await self._merge_when_approved(plan, pull_request, review)
         except Ended as end:
             return end
-        return MERGED
+        return Ended(Phase.DONE, self._merged_words)
 
     # Claim, prepare
 
@@ -169,6 +165,9 @@ class Ticket(TicketWork):
         return await self._work_until_pushed(Role.BUILDER, self._told(plan=plan))
 
     async def _open_pull_request(self, plan: Plan, work: WorkDone) -> PullRequest:
+        self._cares = workflow.patched("after-the-pull-request")
+        policy = self._on.policy.pull_request
+        made = evidence(self._status.sessions, self._model_of, self._on.brief.checks)
         opening = OpenPullRequest(
             repository=self._on.repository,
             branch=self._on.branch,
@@ -182,7 +181,10 @@ class Ticket(TicketWork):
                 self._order.label,
                 self._on.proposed_flake,
                 self._status.decisions,
+                made,
             ),
+            labels=policy.labels,
+            draft=policy.draft and self._cares,
         )
         step = Forge.step("Open the pull request")
         pull_request = await self._step(Forge.open_pull_request, opening, step, self._show_pull_request)
@@ -190,68 +192,12 @@ class Ticket(TicketWork):
         await self._link(pull_request.url, f"Pull request {pull_request.number}")
         return pull_request
 
-    def _show_pull_request(self, pull_request: PullRequest) -> None:
-        self._show(pull_request=pull_request)
-
-    # Review and fix
-
-    async def _review_and_fix(self, plan: Plan, pull_request: PullRequest) -> Review:
-        """Fresh eyes on the diff, fixes for what must be fixed, again, at most as often as the budget says. What is
-        still open then goes to the person at the merge gate."""
-        review = Review(summary="The budget has no review round.")
-        for round_ in range(1, self._budget.review_rounds + 1):
-            review = await self._review(plan, pull_request)
-            if not review.blockers or round_ == self._budget.review_rounds:
-                break
-            await self._fix(plan, review)
-        return review
-
-    async def _review(self, plan: Plan, pull_request: PullRequest) -> Review:
-        if self._status.phase is not Phase.REVIEWING:
-            await self._arrive(Phase.REVIEWING)
-        reading = ReadDiff(repository=self._on.repository, head_sha=self._head)
-        diff = await self._step(Forge.read_diff, reading, Forge.step("Read the diff"))
-        outcome = await self._submitted(Role.REVIEWER, self._told(plan=plan, diff=diff), None)
-        review, number = outcome.submitted(Review), self._parts[Role.REVIEWER]
-        posting = PostReview(
-            repository=self._on.repository,
-            number=pull_request.number,
-            key=keyed(self._account, f"review-{number}", review.model_dump_json()),
-            summary=review.summary,
-            findings=review.findings,
-        )
-        await self._step(Forge.post_review, posting, Forge.step(f"Post review {number} to the pull request"))
-        self.tell(f"Review {number}: {len(review.blockers)} to fix, {counted(len(review.findings), 'finding')} in all")
-        return review
-
-    async def _fix(self, plan: Plan, review: Review, remarks: tuple[str, ...] = ()) -> None:
-        await self._arrive(Phase.BUILDING)
-        await self._work_until_pushed(Role.FIXER, self._told(plan=plan, review=review, remarks=remarks))
-
-    # Merge
-
-    async def _merge_when_approved(self, plan: Plan, pull_request: PullRequest, review: Review) -> None:
-        while True:
-            text = merge_gate_text(pull_request, review, self._change)
-            action, decision = await self._gate(Phase.MERGE_GATE, text, self._head)
-            if action is Action.REJECT:
-                raise Ended(Phase.DECLINED, f"The pull request was rejected. {decision.note}".strip())
-            if action is Action.APPROVE:
-                merge = MergePullRequest(
-                    repository=self._on.repository, number=pull_request.number, head_sha=self._head
-                )
-                step = Forge.step("Merge the pull request")
-                await self._step(Forge.merge_pull_request, merge, step, self._show_pull_request)
-                return
-            await self._fix(plan, Review(summary="A person asks for the changes in the remarks."), (decision.note,))
-            review = await self._review_and_fix(plan, pull_request)
-
     # The end
 
     def _merged(self) -> Ended | None:
         """A merge that was under way when people ended the ticket may have come about: then that is the truth."""
         pull_request = self._status.pull_request
-        return MERGED if pull_request and pull_request.merged_sha else None
+        return Ended(Phase.DONE, self._merged_words) if pull_request and pull_request.merged_sha else None
 
     async def _hand_back(self, end: Ended) -> TicketOutcome:
         """Whatever the end: nothing runs on, the work is kept, people know, and the books are closed."""

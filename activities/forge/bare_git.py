@@ -14,9 +14,9 @@ from temporalio import activity
 from activities.errors import stop
 from activities.forge.departure import ready
 from activities.forge.pulls import CLOSED, MERGED, OPEN, Pull, Pulls, review_text
-from activities.forge.standing import contains, merge_tree, standing
+from activities.forge.standing import contains, standing
 from activities.git import TrustedClones, remotes, without_secrets
-from activities.git.bare import alone, commit_tree
+from activities.git.bare import alone, commit_tree, merge_tree
 from activities.git.failures import told
 from infra.files import replace_file
 from workflows.domain.change import Change, PullRequest, Repository

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from activities.forge.pulls import Pull
+from activities.git.bare import merge_tree
 from activities.git.command import Git
 from workflows.domain.pull import PullSeen, PullState
 
@@ -22,16 +23,6 @@ async def standing(git: Git, own: Path, pull: Pull, head: str, base: str) -> Pul
         base_moved=moved,
         conflicts=conflicts,
     )
-
-
-async def merge_tree(git: Git, own: Path, base: str, head: str) -> tuple[str, list[str]]:
-    """The tree of a merge that is not made, and the files in which it conflicts."""
-    merged = await git.run(
-        "merge-tree", "--write-tree", "--name-only", "--no-messages", base, head,
-        repository=own, accept=(0, 1),
-    )  # fmt: skip
-    tree, *conflicts = merged.out.decode(errors="replace").splitlines()
-    return tree, conflicts if merged.code else []
 
 
 async def contains(git: Git, own: Path, later: str, earlier: str) -> bool:

@@ -1,5 +1,6 @@
 """The trusted git helper: clones no agent has touched, and the only way work comes out of a sandbox into them."""
 
+from activities.git.carrying import carried
 from activities.git.clones import DiffStat, TrustedClones
 from activities.git.command import Git, GitError
 from activities.git.inspection import Inspection, Rules, inspected
@@ -18,6 +19,7 @@ __all__ = [
     "RepositoryMissing",
     "Rules",
     "TrustedClones",
+    "carried",
     "inspected",
     "without_secrets",
 ]

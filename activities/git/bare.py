@@ -35,3 +35,13 @@ async def commit_tree(git: Git, repository: Path, tree: str, parents: list[str],
     onto = [part for parent in parents for part in ("-p", parent)]
     made = await git.run("commit-tree", tree, *onto, "-F", "-", repository=repository, stdin=text.encode(), env=who)
     return made.out.decode().strip()
+
+
+async def merge_tree(git: Git, own: Path, onto: str, head: str) -> tuple[str, list[str]]:
+    """The tree of a merge that is not made, and the files in which it conflicts."""
+    merged = await git.run(
+        "merge-tree", "--write-tree", "--name-only", "--no-messages", onto, head,
+        repository=own, accept=(0, 1),
+    )  # fmt: skip
+    tree, *conflicts = merged.out.decode(errors="replace").splitlines()
+    return tree, conflicts if merged.code else []

@@ -67,6 +67,10 @@ class TrustedClones:
         header = f"# v2 git bundle\n{repository.base_sha} refs/heads/{repository.base_branch}\n\n"
         return header.encode() + await self._pack(repository)
 
+    async def import_base(self, repository: Repository) -> None:
+        """Make sure of the base commit. Raises RepositoryMissing when nobody knows it any more."""
+        await self._have(repository, repository.base_sha)
+
     async def import_state(self, repository: Repository, bundle: bytes) -> str:
         """Take a workspace state into the clone and return its commit. Taking it again changes nothing.
 

@@ -3,20 +3,22 @@
 import hashlib
 import re
 
-from activities.git import TrustedClones
+from activities.git import TrustedClones, carried
 from activities.workspace import places
 from activities.workspace.checkout import SandboxCheckout, git_job, succeeded
 from activities.workspace.giving_up import removed_when_refused
+from activities.workspace.kept import keep_state
 from activities.workspace.prepared import Image, PreparedImages, image_by_name
 from activities.workspace.text import readable
 from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import OURS, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
-from workflows.ports.workspace import Checkout, Checkouts
+from workflows.ports.workspace import Carried, CarryOver, Checkout, Checkouts
 
 _SET_UP = "set-up"
 _ATTEMPTS = 3
+_MOST_CONFLICTS = 50
 _LONGEST_COMMAND = 7_200
 """The sandbox's own ceiling; the order's limit is for the agent's commands and is applied to each."""
 
@@ -37,6 +39,17 @@ class SandboxCheckouts(Checkouts):
     async def image(self, order: WorkspaceOrder) -> Image | None:
         """What its sandbox starts from, made when there is none."""
         return await self._images.image(order)
+
+    async def carried(self, request: CarryOver) -> Carried:
+        """The order's state on top of a newer base, kept. No sandbox takes part in it."""
+        order = request.workspace
+        if order.state is None:
+            return Carried(state=None)
+        made = await carried(self._clones, order.repository, await self._state(order.state), request.onto)
+        if made.bundle is None:
+            return Carried(state=None)
+        state = await keep_state(self._journal, order.key, made.bundle)
+        return Carried(state=state, conflicts=tuple(made.conflicts[:_MOST_CONFLICTS]))
 
     async def _open_bare(self, order: WorkspaceOrder) -> SandboxCheckout:
         return await self._open(order, None)

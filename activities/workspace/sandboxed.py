@@ -17,7 +17,16 @@ from workflows.domain.session import WorkspaceOrder
 from workflows.domain.shown import code
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import Gone, Sandbox
-from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, Ran, RunChecks, Workspace, WorkspaceReady
+from workflows.ports.workspace import (
+    Carried,
+    CarryOver,
+    DestroyWorkspace,
+    PrepareWorkspace,
+    Ran,
+    RunChecks,
+    Workspace,
+    WorkspaceReady,
+)
 
 _EXCERPT = 1_000
 _ATTEMPTS = 3
@@ -63,6 +72,11 @@ class SandboxWorkspace(Workspace):
             report = await self._report(results)
             await self._sandbox.destroy(sandbox_key(key))
         return report
+
+    @activity.defn
+    async def carry_over(self, request: CarryOver) -> Carried:
+        with told():
+            return await self._checkouts.carried(request)
 
     @activity.defn
     async def destroy_workspace(self, request: DestroyWorkspace) -> None:

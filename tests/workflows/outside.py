@@ -46,6 +46,8 @@ class Outside(Protocol):
 
     published: list[Callable[[PublishChange], Change]]
     looks: list[PullSeen]
+    head: str
+    bases: list[str]
 
     async def heard(self, request: Any) -> None: ...
 
@@ -93,13 +95,17 @@ class WorldForge(Forge):
     @activity.defn
     async def open_repository(self, request: OpenRepository) -> Repository:
         await self.world.heard(request)
-        return Repository(name="hinge", url=request.url, base_branch="main", base_sha="b" * 40)
+        bases = self.world.bases
+        sha = bases.pop(0) if len(bases) > 1 else bases[0]
+        return Repository(name="hinge", url=request.url, base_branch="main", base_sha=sha)
 
     @activity.defn
     async def publish_change(self, change: PublishChange) -> Change:
         await self.world.heard(change)
         script = self.world.published
-        return (script.pop(0) if len(script) > 1 else script[0])(change)
+        made = (script.pop(0) if len(script) > 1 else script[0])(change)
+        self.world.head = made.head_sha if made.pushed else self.world.head
+        return made
 
     @activity.defn
     async def read_diff(self, request: ReadDiff) -> str:
@@ -132,7 +138,8 @@ class WorldForge(Forge):
     async def look_at_pull_request(self, look: LookAtPullRequest) -> PullSeen:
         await self.world.heard(look)
         script = self.world.looks
-        return script.pop(0) if len(script) > 1 else script[0]
+        seen = script.pop(0) if len(script) > 1 else script[0]
+        return seen if seen.head_sha else seen.model_copy(update={"head_sha": self.world.head})
 
     @activity.defn
     async def read_job_logs(self, reading: ReadJobLogs) -> str:

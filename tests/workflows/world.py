@@ -37,7 +37,15 @@ from workflows.ports.forge import PublishChange
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
 from workflows.ports.notify import Note, Notify
 from workflows.ports.tracker import MoveTicket, PostComment, Remark
-from workflows.ports.workspace import DestroyWorkspace, PrepareWorkspace, RunChecks, Workspace, WorkspaceReady
+from workflows.ports.workspace import (
+    Carried,
+    CarryOver,
+    DestroyWorkspace,
+    PrepareWorkspace,
+    RunChecks,
+    Workspace,
+    WorkspaceReady,
+)
 
 PLAN = PlanDraft(summary="Mend it", steps=("look", "mend"), acceptance=("it works",))
 CLEAN = Review(summary="Good.")
@@ -113,10 +121,14 @@ class World:
     )
     published: list[Callable[[PublishChange], Change]] = field(default_factory=lambda: [pushes])
     """How the next changes fare at the forge; the last one stays."""
-    looks: list[PullSeen] = field(
-        default_factory=lambda: [PullSeen(number=1, state=PullState.OPEN, head_sha="head-of-s1")]
-    )
-    """How the pull request stands when the ticket looks; the last one stays."""
+    looks: list[PullSeen] = field(default_factory=lambda: [PullSeen(number=1, state=PullState.OPEN, head_sha="")])
+    """How the pull request stands when the ticket looks; the last one stays. Without a head: where we pushed last."""
+    head: str = ""
+    """Of the branch."""
+    bases: list[str] = field(default_factory=lambda: ["b" * 40])
+    """Where the base is when the repository is opened; the last one stays."""
+    carried: list[Carried] = field(default_factory=lambda: [Carried(state="carried")])
+    """How changes fare that are brought over to another base; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
     environment: Environment = field(default_factory=Environment)
@@ -202,6 +214,12 @@ class _Workspace(_Adapter, Workspace):
         await self.world.heard(request)
         checks = self.world.checks
         return checks.pop(0) if len(checks) > 1 else checks[0]
+
+    @activity.defn
+    async def carry_over(self, request: CarryOver) -> Carried:
+        await self.world.heard(request)
+        script = self.world.carried
+        return script.pop(0) if len(script) > 1 else script[0]
 
     @activity.defn
     async def destroy_workspace(self, request: DestroyWorkspace) -> None:

@@ -26,6 +26,17 @@ class Budget(Record):
     strikes: int = Field(default=5, ge=1, le=20)
     review_rounds: int = Field(default=3, ge=0, le=10)
     plan_revisions: int = Field(default=8, ge=1, le=50)
+    ci_strikes: int = Field(default=3, ge=0, le=20)
+    """Attempts at mending a red CI. These and those below count after the pull request is opened, each by itself;
+    what is used up is left to a person at the merge gate and ends nothing."""
+    flaky_reruns: int = Field(default=1, ge=0, le=5)
+    """How often failed jobs run again on the same commit before somebody mends them."""
+    review_strikes: int = Field(default=10, ge=0, le=50)
+    """Rounds in which people's comments are fixed or answered."""
+    conflict_strikes: int = Field(default=3, ge=0, le=20)
+    """Attempts at bringing the change over to a base that it conflicts with."""
+    base_strikes: int = Field(default=5, ge=0, le=20)
+    """How often the change is brought over to a base that only moved, because the forge would not merge it."""
 
 
 class Ceilings(Record):

@@ -110,6 +110,21 @@ class Models(Record):
     fixer: str = ""
 
 
+class PullRequestPolicy(Record):
+    """How pull requests are opened."""
+
+    draft: bool = True
+    """As a draft until Pawl's own review is done: nobody is asked to read what a fixer may still change."""
+    labels: tuple[str, ...] = Field(default=("pawl",), max_length=20)
+
+
+class MergePolicy(Record):
+    """What a merge waits for beside a person's approval."""
+
+    require_ci: bool = True
+    """Green CI, where any has reported."""
+
+
 class Policy(Record):
     checks: tuple[Check, ...] = ()
     budget: Budget = Budget()
@@ -119,6 +134,8 @@ class Policy(Record):
     protected: ProtectedPaths = ProtectedPaths()
     secrets: SecretScan = SecretScan()
     gates: Gates = Gates()
+    pull_request: PullRequestPolicy = PullRequestPolicy()
+    merge: MergePolicy = MergePolicy()
     branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""

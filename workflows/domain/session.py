@@ -12,6 +12,7 @@ from workflows.domain.environment import Environment
 from workflows.domain.model import Record
 from workflows.domain.plan import Plan, PlanDraft, Risk
 from workflows.domain.policy import SandboxPolicy
+from workflows.domain.pull import Thread
 from workflows.domain.review import Review
 from workflows.domain.ticket import TicketRef
 
@@ -43,11 +44,22 @@ class StopReason(StrEnum):
     REFUSED = "the model refused to answer"
 
 
+class ThreadAnswer(Record):
+    """What a fixer says to the people of one conversation."""
+
+    number: int = Field(ge=1, description="Of the <comments> block.")
+    text: str = Field(min_length=1, max_length=2_000)
+    fixed: bool = Field(default=False, description="Whether the files now do what was asked.")
+
+
 class WorkDone(Record):
     """What a builder or fixer session submits."""
 
     summary: str = Field(min_length=1, max_length=2_000)
     risk: Risk = Risk.MEDIUM
+    answers: tuple[ThreadAnswer, ...] = Field(
+        default=(), max_length=50, description="One to each <comments> block; none where there is none."
+    )
 
 
 class Submission(Record):
@@ -99,6 +111,8 @@ class Brief(Record):
     """What the fixer is to fix."""
     remarks: tuple[str, ...] = ()
     """What people said: feedback on a plan revision, the answer to a question."""
+    threads: tuple[Thread, ...] = ()
+    """Conversations on the pull request that wait for an answer, cut to size; numbered from 1."""
     checks: tuple[Check, ...] = ()
 
 

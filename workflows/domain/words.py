@@ -166,9 +166,10 @@ def pull_request_body(
     label: str,
     proposed_flake: str = "",
     decisions: tuple[DecisionRecord, ...] = (),
+    evidence: str = "",
 ) -> str:
-    """The evidence a reviewer starts from: ticket, approved plan, what the builder says of its work, and who decided
-    what. Then comes `proposed_flake`, if there is one."""
+    """The evidence a reviewer starts from: ticket, approved plan, what the builder says of its work, who decided what,
+    and how it was made. Then comes `proposed_flake`, if there is one."""
     criteria = "\n".join(f"- [ ] {criterion}" for criterion in plan.draft.acceptance)
     parts = (
         f"> {label}" if label else "",
@@ -178,6 +179,7 @@ def pull_request_body(
         f"Plan `{plan.hash}` (revision {plan.revision}), approved by {approved_by or 'somebody who gave no name'}. "
         f"Risk as the builder sees it: {work.risk}. The repository's own checks pass on exactly this tree.",
         f"**Decided by people**\n\n{decided(decisions)}" if decisions else "",
+        evidence,
         _flake_section(proposed_flake) if proposed_flake else "",
     )
     return "\n\n".join(part for part in parts if part)

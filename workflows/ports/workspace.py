@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from datetime import timedelta
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
-from workflows.domain.change import Check, CheckReport
+from workflows.domain.change import Check, CheckReport, Repository
 from workflows.domain.model import Record
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports import PATIENT, Port
@@ -43,6 +44,22 @@ class DestroyWorkspace(Record):
     key: str
 
 
+class CarryOver(Record):
+    workspace: WorkspaceOrder
+    """The change, as a state on its old base."""
+    onto: Repository
+    """The same repository, opened at a newer base."""
+
+
+class Carried(Record):
+    """A change on top of a newer base."""
+
+    state: str | None
+    """Journal reference of the state that builds on the newer base; None: that holds the whole change already."""
+    conflicts: tuple[str, ...] = Field(default=(), max_length=50)
+    """Files in which both changed the same place: they hold git's conflict markers."""
+
+
 class Workspace(Port):
     """The checkout inside a sandbox. The sandbox is disposable: base commit and last kept state make a new one."""
 
@@ -64,6 +81,12 @@ class Workspace(Port):
     @abstractmethod
     async def run_checks(self, request: RunChecks) -> CheckReport:
         """Run the checks in a fresh checkout of exactly the given state, which an agent has never touched."""
+
+    @activity.defn
+    @abstractmethod
+    async def carry_over(self, request: CarryOver) -> Carried:
+        """Merge a change with a newer base, by git alone and in the trusted clone. The same request gives the same
+        state. Raises WorkspaceBroken when the state fails fsck, BranchMoved when the old base is gone."""
 
     @activity.defn
     @abstractmethod
