@@ -147,8 +147,8 @@ class BareGitForge(Forge):
             text = await without_secrets(answer.text)
             async with self._alone(answer.repository):
                 pull = self._pull(answer.repository, answer.number)
-                if text:
-                    pull.say(answer.key, text)
+                if text or answer.resolve:
+                    pull.answer(answer.thread, answer.key, text, resolve=answer.resolve)
                     pull.save()
 
     @activity.defn

@@ -22,6 +22,7 @@ async def standing(git: Git, own: Path, pull: Pull, head: str, base: str) -> Pul
         merged_sha=pull.merged_sha,
         base_moved=moved,
         conflicts=conflicts,
+        threads=pull.threads(),
     )
 
 

@@ -1,12 +1,15 @@
 """One rig per forge: the adapter, and the hands of a person with a repository."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from activities.forge.bare_git import BareGitForge
 from activities.git import TrustedClones
+from activities.journal.sql import SqlJournal
+from infra.journal import JournalStore
 from tests.repos import Box, commit, git, make_repository
 from workflows.domain.change import Change, Repository
 from workflows.ports.forge import Forge, OpenPullRequest, OpenRepository, PublishChange
@@ -40,6 +43,14 @@ class ForgeRig(ABC):
     @abstractmethod
     def page(self, opened: Repository, number: int) -> str:
         """What people read on the pull request: title, state, text, reviews, comments."""
+
+    @abstractmethod
+    def url(self, opened: Repository) -> str:
+        """What a person named the repository by."""
+
+    @abstractmethod
+    def comment(self, opened: Repository, number: int, text: str) -> None:
+        """A member writes to Pawl on the pull request, on the whole of it."""
 
     # What every rig does the same way
 
@@ -94,7 +105,23 @@ class BareGitRig(ForgeRig):
         return git(Path(opened.url), "show", f"{branch}:{path}")
 
     def page(self, opened: Repository, number: int) -> str:
-        return (self.folder / "forge" / f"{opened.name}.pulls" / str(number) / "pull.md").read_text()
+        return self.file(opened, number).read_text()
+
+    def url(self, opened: Repository) -> str:
+        return git(Path(opened.url), "config", "remote.origin.url")
+
+    def comment(self, opened: Repository, number: int, text: str) -> None:
+        self.file(opened, number).write_text(f"{self.page(opened, number)}\n@pawl {text}\n")
+
+    def file(self, opened: Repository, number: int) -> Path:
+        return self.folder / "forge" / f"{opened.name}.pulls" / str(number) / "pull.md"
 
 
 RIGS = {"bare_git": BareGitRig}
+
+
+@contextmanager
+def rig_in(folder: Path, name: str) -> Iterator[ForgeRig]:
+    store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
+    yield RIGS[name](folder, SqlJournal(store))
+    store.close()

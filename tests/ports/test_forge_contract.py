@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.journal.sql import SqlJournal
-from infra.journal import JournalStore
 from tests.activities.git.secrets import GITHUB
-from tests.ports.forges import RIGS, ForgeRig
+from tests.ports.forges import RIGS, ForgeRig, rig_in
 from workflows.domain.change import Change, Repository
 from workflows.domain.failures import Failure
 from workflows.domain.policy import ChangeLimits
@@ -27,9 +25,8 @@ from workflows.ports.forge import (
 
 @pytest.fixture(params=list(RIGS))
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ForgeRig]:
-    store = JournalStore(f"sqlite:///{tmp_path}/journal.db", tmp_path / "objects")
-    yield RIGS[request.param](tmp_path, SqlJournal(store))
-    store.close()
+    with rig_in(tmp_path, request.param) as made:
+        yield made
 
 
 def failure(caught: pytest.ExceptionInfo[ApplicationError]) -> Failure:
