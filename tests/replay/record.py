@@ -19,6 +19,7 @@ from infra import devserver, temporal_cli
 from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from infra.temporal import exit_now
+from tests.replay.after import AFTER
 from tests.replay.people import PEOPLE
 from tests.replay.stories import STORIES, Story
 from tests.workflows.conftest import Run, a_worker
@@ -79,7 +80,7 @@ async def keep(handle: WorkflowHandle[Any, Any], name: str) -> None:
 async def main(wanted: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     async with server() as client:
-        for story in (*STORIES, *PEOPLE):
+        for story in (*STORIES, *PEOPLE, *AFTER):
             if not wanted or story.__name__ in wanted:
                 await record(client, story.__name__, story())
 

@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 
 from infra.payloads import DATA_CONVERTER
 from infra.runner import workflow_runner
+from tests.replay.after import AFTER
 from tests.replay.people import PEOPLE
 from tests.replay.stories import STORIES
 from workflows.session import Session
@@ -33,7 +34,7 @@ async def test_a_kept_history_replays(path: Path) -> None:
 
 def test_every_story_has_a_history() -> None:
     kept = {path.stem.partition(".")[0] for path in HISTORIES}
-    assert kept >= {story.__name__ for story in (*STORIES, *PEOPLE)}
+    assert kept >= {story.__name__ for story in (*STORIES, *PEOPLE, *AFTER)}
 
 
 async def test_a_flow_that_takes_another_way_is_caught() -> None:

@@ -86,7 +86,7 @@ class Workspace(Port):
     @abstractmethod
     async def carry_over(self, request: CarryOver) -> Carried:
         """Merge a change with a newer base, by git alone and in the trusted clone. The same request gives the same
-        state. Raises WorkspaceBroken when the state fails fsck, BranchMoved when the old base is gone."""
+        state. Raises WorkspaceBroken when the state fails fsck, RepositoryNotFound when a base is gone."""
 
     @activity.defn
     @abstractmethod
