@@ -37,6 +37,8 @@ from workflows.ports.forge import (
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import BadSpec
 from workflows.ports.workspace import (
+    Carried,
+    CarryOver,
     Checkout,
     Checkouts,
     DestroyWorkspace,
@@ -112,6 +114,11 @@ class PlainWorkspace(Workspace):
         await self.checkouts.destroy(request.key)
         log = await self.checkouts.journal.keep_text(f"{CHECK.run}: {ok}")
         return CheckReport(ok=ok, summary=f"{CHECK.name}: {'passed' if ok else 'failed'}", log=log)
+
+    @activity.defn
+    async def carry_over(self, request: CarryOver) -> Carried:
+        """Its base never moves."""
+        return Carried(state=request.workspace.state)
 
     @activity.defn
     async def destroy_workspace(self, request: DestroyWorkspace) -> None:

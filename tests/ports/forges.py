@@ -1,7 +1,7 @@
 """One rig per forge: the adapter, and the hands of a person with a repository."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ RIGS = {"bare_git": BareGitRig}
 
 
 @contextmanager
-def rig_in(folder: Path, name: str) -> Iterator[ForgeRig]:
+def rig_in(folder: Path, name: str) -> Generator[ForgeRig]:
     store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
     yield RIGS[name](folder, SqlJournal(store))
     store.close()
