@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from workflows.desk import Ended
-from workflows.domain.aftercare import Next, Whose, merge_holds, until_next_look, whose
+from workflows.domain.aftercare import Next, Whose, is_crowded, merge_holds, until_next_look, whose
 from workflows.domain.change import PullRequest
 from workflows.domain.decision import Action, Decision, short
 from workflows.domain.failures import Failure
@@ -161,7 +161,8 @@ class TicketAftercare(TicketMending):
         def decided() -> bool:
             return self._verdict is not None if approved else gate.done()
 
-        crowded = workflow.info().is_continue_as_new_suggested()
+        info = workflow.info()
+        crowded = is_crowded(info.get_current_history_length(), info.get_current_history_size())
         pause = until_next_look(quiet, awaited, crowded)
         await self._waited(lambda: decided() or (self._nudges != self._looked_at and not crowded), pause)
         if not decided():

@@ -15,7 +15,8 @@ async def briefed(journal: Journal, past: Past, order: SessionOrder) -> str:
     if order.after and session_of(order.after) == order.session:
         return (await past.up_to(order.after))[-1].turn.prompt
     base = order.workspace.repository.base_sha
-    told = json.dumps([order.role, order.model, order.after, base, order.brief.model_dump(mode="json")])
+    brief = order.brief.model_dump(mode="json", exclude=set() if order.brief.threads else {"threads"})  # as it ever was
+    told = json.dumps([order.role, order.model, order.after, base, brief])
     key = f"prompt-{short_digest(told)}"
     known = await journal.get(order.session, key)
     if known is not None:

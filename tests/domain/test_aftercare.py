@@ -9,6 +9,7 @@ from workflows.domain.aftercare import (
     Care,
     Next,
     Whose,
+    is_crowded,
     merge_holds,
     next_step,
     told_to_fixer,
@@ -149,6 +150,10 @@ def test_a_ticket_that_waits_for_a_year_looks_a_bounded_number_of_times() -> Non
         while waited < timedelta(days=365):
             waited, looks = waited + until_next_look(looks, awaited, False), looks + 1
         assert looks < 1_800
+
+
+def test_a_large_history_keeps_its_room_for_decisions() -> None:
+    assert [is_crowded(*size) for size in ((20_000, 0), (20_001, 0), (0, 21 * 1024 * 1024))] == [False, True, True]
 
 
 def test_names_from_outside_cannot_pass_for_our_words() -> None:

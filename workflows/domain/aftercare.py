@@ -16,6 +16,8 @@ _SOON, _LATER, _RARELY = 10, 60, 360
 """Minutes between two looks at most: while CI is awaited, while somebody may come back, when nobody does."""
 _AWAITED_LOOKS, _USUAL_LOOKS = 60, 200
 
+_MOST_EVENTS, _MOST_BYTES = 20_000, 20 * 1024 * 1024
+
 
 class Next(StrEnum):
     WAIT = "wait"
@@ -127,6 +129,12 @@ def merge_holds(seen: PullSeen, care: Care, require_ci: bool, age: timedelta) ->
         return "CI is running"
     begins = seen.ci is CiState.NONE and care.has_ci and age < SETTLES_WITHIN
     return "CI has not begun yet" if begins else ""
+
+
+def is_crowded(events: int, size: int) -> bool:
+    """Whether a history is so large that the rest of its room is kept for decisions: Temporal ends one of 51,200
+    events or 50 MiB."""
+    return events > _MOST_EVENTS or size > _MOST_BYTES
 
 
 def until_next_look(quiet: int, awaited: bool, crowded: bool) -> timedelta:
