@@ -131,13 +131,15 @@ class Note(Record):
     """The account that claimed it."""
     at: int = 0
     """The status it had when Pawl last wrote: where it has another one now, a person moved it."""
+    lock: int = 0
+    """The lock version that this very write leads to: as long as the card has it, nobody has changed anything since."""
     filed: str = ""
     """The digest of the key it was filed under, where Pawl filed it."""
 
     @property
     def text(self) -> str:
-        """Empty when there is nothing to keep."""
-        return self.model_dump_json(exclude_defaults=True) if self.by or self.filed else ""
+        """As it stands in the field."""
+        return self.model_dump_json(exclude_defaults=True)
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,10 @@ class Place:
         rests = phase is Phase.TODO or (phase is not None and phase.is_final)
         return "" if rests and self.moved(card) else self.note(card).by
 
+    def untouched(self, card: WorkPackage) -> bool:
+        """Whether Pawl was the last to change the card. Comments are no change."""
+        return 0 < card.lock_version <= self.note(card).lock
+
     def ref(self, number: int) -> TicketRef:
         return TicketRef(tracker=self.name, id=str(number))
 
@@ -203,6 +209,8 @@ class Place:
     def seen(self, card: WorkPackage, ticket: Ticket, us: int, by: Person | None = None) -> CardSeen:
         """`us` is the id of Pawl's own user."""
         moved = self.moved(card)
+        if self.untouched(card):
+            by = Person(place=self.name, id=str(us), trust=Trust.OURS)
         return CardSeen(
             id=f"{card.links.status.title if moved else 'card'}@{card.updated_at}",
             card=ticket,

@@ -42,6 +42,8 @@ class OpenProjectDouble(World):
         self.hidden_members = False
         self.told_size: int | None = None
         """What is said of every file's size, where it is not true."""
+        self.forgets_fields = False
+        """Whether a change of a custom field leaves the lock version as it was: OpenProject does not."""
         self.stored_at: Response | None = None
         """Where OpenProject sends whoever wants a file, when it keeps files elsewhere."""
 
@@ -181,6 +183,7 @@ class OpenProjectDouble(World):
         if (status, note) != (card.status, card.note):
             card.note = note if self.has_field else None
             self.set_status(card, status, PAWL)
+            card.lock -= self.forgets_fields
         return 200, self.show(card, whole=True)
 
     async def _delete(self, request: Request) -> Answer:

@@ -130,11 +130,11 @@ class OpenProjectTracker(Tracker):
         for _ in range(MOST_CONFLICTS):
             card = await self._client.card(number)
             note, target = self.place.note(card), int(status["href"].rpartition("/")[2])
-            wanted = note.model_copy(update={"by": "", "at": 0} if rests or not note.by else {"at": target})
-            stands = card.links.status.id == target
-            if stands and wanted == note:
+            holder, stands = "" if rests else note.by, card.links.status.id == target
+            if stands and holder == note.by and (not holder or note.at == target):
                 return
             try:
+                wanted = Note(by=holder, at=target)
                 await self._noted(card, wanted, {} if stands else {"_links": {"status": status}})
                 return
             except Conflict:
@@ -145,8 +145,16 @@ class OpenProjectTracker(Tracker):
         """Change a card together with what Pawl keeps of it."""
         if self.place.note_field not in (card.model_extra or {}):
             raise no_field(self.place, card.id)
-        kept = note.model_copy(update={"on": card.id, "filed": self.place.note(card).filed})
-        return await self._client.change_card(card, {self.place.note_field: kept.text or None, **changes})
+        more = {"on": card.id, "lock": card.lock_version + 1, "filed": self.place.note(card).filed}
+        note = note.model_copy(update=more)
+        changed = await self._client.change_card(card, {self.place.note_field: note.text, **changes})
+        if changed.lock_version == card.lock_version:
+            raise stop(
+                Failure.BAD_REQUEST,
+                f"OpenProject does not count a change of {self.place.note_field} on #{card.id} as one.",
+                "Without that two runs could claim one work package: please report it, with OpenProject's version.",
+            )
+        return changed
 
     async def _say(self, number: int, remark: Remark | None) -> None:
         if remark:

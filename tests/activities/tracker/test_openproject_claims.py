@@ -137,6 +137,22 @@ async def test_without_the_custom_field_nothing_is_written(rig: OpenProjectRig) 
     assert list(rig.double.cards) == [int(ref.id)]
 
 
+async def test_an_openproject_that_does_not_lock_custom_fields_is_refused(rig: OpenProjectRig) -> None:
+    rig.double.forgets_fields = True
+    with pytest.raises(ApplicationError, match="two runs could claim") as caught:
+        await claimed(rig, await rig.add("One"))
+    assert Failure(caught.value.type or "") is Failure.BAD_REQUEST
+
+
+async def test_the_version_grows_where_times_are_in_whole_seconds(rig: OpenProjectRig) -> None:
+    ref = await rig.add("One")
+    card, before = rig.double.cards[int(ref.id)], await rig.look(ref)
+    second = card.at
+    await rig.drag(ref, "Someday")
+    card.at = second
+    assert (await rig.look(ref)).version > before.version
+
+
 async def test_a_ticket_can_be_filed_in_a_project_without_a_parent(rig: OpenProjectRig) -> None:
     await rig.add("One", labels=("bug",))
     filing = FileTicket(

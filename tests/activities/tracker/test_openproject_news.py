@@ -9,7 +9,7 @@ import pytest
 from activities.tracker.openproject import news
 from tests.fakes.openproject_world import ADA, GRACE, MALLORY, PAWL
 from tests.ports.trackers import OpenProjectRig
-from workflows.domain.intake import CardSeen
+from workflows.domain.intake import CardSeen, Leave, Start, Terms, decide
 from workflows.domain.people import Trust
 from workflows.domain.routes import Route
 from workflows.domain.ticket import Phase, TicketRef
@@ -51,7 +51,8 @@ async def under_way(rig: OpenProjectRig) -> TicketRef:
 async def test_our_own_move_is_none_and_a_persons_says_who(rig: OpenProjectRig) -> None:
     ref = await under_way(rig)
     ours = card(await look(rig), ref)
-    assert (ours.moved, ours.by) == (False, None)
+    assert ours.by is not None
+    assert (ours.moved, ours.by.trust) == (False, Trust.OURS)
     await rig.drag(ref, Phase.BUILDING)
     await rig.tracker.post_comment(PostComment(ref=ref, remark=Remark(key="k", text="Hm.")))
     seen = card(await look(rig), ref)
@@ -59,6 +60,19 @@ async def test_our_own_move_is_none_and_a_persons_says_who(rig: OpenProjectRig) 
     assert seen.by is not None
     assert (seen.by.id, seen.by.name, seen.by.trust) == (str(ADA), "Ada Lovelace", Trust.MEMBER)
     assert seen.id == f"Building@{rig.double.cards[int(ref.id)].at}"
+
+
+async def test_a_card_that_pawl_put_back_asks_for_nothing_until_a_person_changes_it(rig: OpenProjectRig) -> None:
+    ref = await under_way(rig)
+    await rig.tracker.move_ticket(MoveTicket(ref=ref, to="Agent Todo"))
+    rig.double.say(int(ref.id), "Why did it stop?")
+    terms = Terms(routes=ROUTES, model="scripted:m")
+    (left,) = decide(card(await look(rig), ref), terms)
+    assert isinstance(left, Leave)
+    rig.double.move(int(ref.id), "Someday")
+    rig.double.move(int(ref.id), "Agent Todo")
+    (start,) = decide(card(await look(rig), ref), terms)
+    assert isinstance(start, Start)
 
 
 async def test_a_move_by_somebody_without_a_role_says_so(rig: OpenProjectRig) -> None:
