@@ -34,7 +34,7 @@ class Link(Wire):
     def id(self) -> int:
         """The last part of the address; 0 where the link leads nowhere."""
         last = (self.href or "").rpartition("/")[2]
-        return int(last) if last.isascii() and last.isdigit() else 0
+        return int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
 
 
 class Text(Wire):

@@ -7,11 +7,10 @@ happenings, and those are acted on once. A delivery does not say who changed a c
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from infra.ingress.door import Delivery, Door, Unreadable, Unsigned
+from infra.ingress.door import Delivery, Door, Unreadable, Unsigned, is_one_of, real_secrets
 from infra.openproject import Activity, Place, Us, Wire, WorkPackage
 from workflows.domain.intake import Happening, WordsSaid
 from workflows.domain.people import Trust
@@ -26,47 +25,47 @@ class Payload(Wire):
     activity: Activity | None = None
 
 
-@dataclass
 class OpenProjectDoor(Door):
-    place: Place
-    secret: str = field(repr=False)
-    us: Us
-    members: Collection[str] = ()
-    """Ids of the users whose words are acted on at once. Others' wait for the next look, which asks OpenProject."""
-    most_bytes: int = 5 * 1024 * 1024
+    """`us` is Pawl's own user. Words of `members`, ids of users, are acted on at once; others' wait for the next look,
+    which asks OpenProject who they are."""
 
-    def __post_init__(self) -> None:
-        if not self.secret:
-            raise ValueError("A door needs a secret: an empty one anybody could sign with.")
-        self.name = self.place.name
+    most_bytes = 5 * 1024 * 1024
+
+    def __init__(self, place: Place, secrets: Collection[str], us: Us, members: Collection[str] = ()) -> None:
+        self.name = place.name
+        self._place = place
+        self._secrets = real_secrets(secrets)
+        self._us = us
+        self._members = frozenset(members)
 
     def check(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
-        right = f"sha1={hmac.new(self.secret.encode(), body, 'sha1').hexdigest()}"
-        given = headers.get("x-op-signature", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, right.encode()):
+        right = [f"sha1={hmac.new(secret.encode(), body, 'sha1').hexdigest()}" for secret in self._secrets]
+        if not is_one_of(headers.get("x-op-signature", ""), right):
             raise Unsigned("X-OP-Signature is missing or wrong.")
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         try:
             said = Payload.model_validate_json(body)
+            happening = self._told(said)
         except ValidationError as error:
             raise Unreadable("The body is no webhook of OpenProject.") from error
-        happening: Happening | None = None
+        name = hashlib.sha256(body).hexdigest()
+        return Delivery(id=name, event=said.action, happenings=(happening,) if happening else ())
+
+    def _told(self, said: Payload) -> Happening | None:
         if said.action in CARD_EVENTS and said.work_package:
-            happening = self.place.seen(said.work_package, self.place.ticket(said.work_package), self.us.id)
+            return self._place.seen(said.work_package, self._place.ticket(said.work_package), self._us.id)
         if said.action in COMMENT_EVENTS and said.activity:
-            happening = self._words(said.activity)
-        return Delivery(
-            id=hashlib.sha256(body).hexdigest(), event=said.action, happenings=(happening,) if happening else ()
-        )
+            return self._words(said.activity)
+        return None
 
     def _words(self, said: Activity) -> WordsSaid:
         card, person = said.parts.work_package, said.links.user.id
-        trust = Trust.MEMBER if str(person) in self.members else Trust.STRANGER
-        return self.place.heard(
+        trust = Trust.MEMBER if str(person) in self._members else Trust.STRANGER
+        return self._place.heard(
             said,
-            self.place.ref(card.id if card else said.links.work_package.id),
-            self.place.ticket(card) if card else None,
-            self.us,
-            Trust.OURS if person == self.us.id else trust,
+            self._place.ref(card.id if card else said.links.work_package.id),
+            self._place.ticket(card) if card else None,
+            self._us,
+            Trust.OURS if person == self._us.id else trust,
         )
