@@ -72,8 +72,9 @@ async def test_the_version_grows_with_every_change_and_only_then(rig: TrackerRig
     assert versions[0] == versions[1]
     await rig.drag(ref, "Someday")
     versions.append((await rig.look(ref)).version)
-    await rig.say(ref, "hello")
-    versions.append((await rig.look(ref)).version)
+    if rig.words_change_the_version:
+        await rig.say(ref, "hello")
+        versions.append((await rig.look(ref)).version)
     await rig.tracker.move_ticket(MoveTicket(ref=ref, to=Phase.PLANNING))
     versions.append((await rig.look(ref)).version)
     assert versions[1:] == sorted(set(versions[1:]))

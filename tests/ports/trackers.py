@@ -13,10 +13,12 @@ from activities.tracker.openproject.tracker import OpenProjectTracker
 from infra import board
 from infra.journal import JournalStore
 from infra.openproject import Place
+from tests.activities.tracker.linear.desk import linear_desk
+from tests.fakes.linear.rows import Row
 from tests.fakes.openproject import KEY, OpenProjectDouble
 from tests.fakes.openproject_world import FIELD
 from tests.fakes.service import no_kept_connections, serving
-from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.ticket import Phase, Ticket, TicketRef
 from workflows.ports.tracker import FindNews, Tracker
 
 
@@ -26,6 +28,8 @@ class TrackerRig(ABC):
     tracker: Tracker
     words_are_news: ClassVar[bool] = True
     """Whether a look finds what people say."""
+    words_change_the_version: ClassVar[bool] = True
+    """Whether the tracker promises that a comment changes its ticket's version."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,4 +143,51 @@ class OpenProjectRig(TrackerRig):
         return [card.subject for card in self.double.cards.values()]
 
 
-RIGS: dict[str, Callable[[Path], TrackerRig]] = {"board": BoardRig, "openproject": OpenProjectRig}
+class LinearRig(TrackerRig):
+    words_change_the_version = False
+    """Linear says when an issue was changed last, and not that words on it are a change of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._open = folder, AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._desk = await self._open.enter_async_context(linear_desk(self._folder))
+        self.tracker = self._desk.tracker
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
+        return self._desk.ref(self._desk.linear.file(self._desk.team, title, body, labels))
+
+    async def look(self, ref: TicketRef) -> Ticket:
+        search = FindNews(tracker=ref.tracker, since=datetime.now(UTC), routes=(), under_way=(ref,))
+        news = await self.tracker.find_news(search)
+        return next(seen.card for seen in news.cards if seen.card.ref == ref)
+
+    async def drag(self, ref: TicketRef, status: str) -> None:
+        """Into a column that is made for it where the team has none."""
+        self._desk.linear.put(self._issue(ref), "Canceled" if status == Phase.CANCELLED else status)
+
+    async def say(self, ref: TicketRef, text: str) -> None:
+        self._desk.linear.say(self._issue(ref), text)
+
+    async def thread(self, ref: TicketRef) -> str:
+        return "\n".join(row["body"] for row in self._issue(ref)["comments"])
+
+    async def titles(self) -> list[str]:
+        return [issue["title"] for issue in self._desk.linear.all("issue")]
+
+    async def links(self, ref: TicketRef) -> str:
+        return "\n".join(row["url"] for row in self._issue(ref)["attachments"])
+
+    def _issue(self, ref: TicketRef) -> Row:
+        return self._desk.linear.one("issue", ref.id)
+
+
+RIGS: dict[str, Callable[[Path], TrackerRig]] = {
+    "board": BoardRig,
+    "openproject": OpenProjectRig,
+    "linear": LinearRig,
+}

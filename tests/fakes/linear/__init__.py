@@ -1,0 +1,1 @@
+"""A double of Linear: its own schema, executed over what the double remembers."""
