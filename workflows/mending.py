@@ -26,6 +26,7 @@ from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import AnswerThread, Forge, OpenRepository, ReadJobLogs, RerunJobs
 from workflows.ports.workspace import CarryOver, DestroyWorkspace, RunChecks, Workspace
 from workflows.reviews import TicketReviews
+from workflows.work import Ground
 
 _CONFLICTS = (
     "The base branch has moved, and the change was merged with it: these files hold conflict markers (<<<<<<<, =======,"
@@ -102,7 +103,7 @@ class TicketMending(TicketReviews):
                 return Review(summary="The last commit was not reviewed to the end.")
         return review
 
-    async def _back_to_the_branch(self, ground: Any) -> None:
+    async def _back_to_the_branch(self, ground: Ground) -> None:
         """Forget what an attempt left in the files: the next one begins with what is on the branch."""
         self._ground, self._state, self._bringing_over = ground, self._published, False
         destroy = DestroyWorkspace(key=names.workspace_key(self._account))
