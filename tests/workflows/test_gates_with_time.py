@@ -73,7 +73,7 @@ async def test_nothing_is_said_once_somebody_decided_and_every_gate_has_its_own_
     started = sum(event.HasField("timer_started_event_attributes") for event in history.events)
     ended = sum(event.HasField("timer_canceled_event_attributes") for event in history.events)
     fired = sum(event.HasField("timer_fired_event_attributes") for event in history.events)
-    assert started == ended + fired + 1, "one timer at a time: the merge gate's next"
+    assert started == ended + fired + 2, "one timer at a time: the merge gate's next, beside that of the next look"
 
 
 async def test_a_ticket_nobody_decides_about_expires_with_its_work_kept(start: StartTicket) -> None:
