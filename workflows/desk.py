@@ -20,6 +20,7 @@ from workflows.domain.decision import (
     understood,
 )
 from workflows.domain.gates import Gates, barred, overtaken, rules_for
+from workflows.domain.heard import Heard
 from workflows.domain.order import TicketStatus
 from workflows.domain.people import Person
 from workflows.domain.replies import not_accepted
@@ -30,8 +31,6 @@ Said = Any
 """What the UI can send is any JSON: a narrower type would have the SDK drop what does not fit, without a word."""
 STORY_LINES = 200
 MOST_DECISIONS = 200
-MOST_IDS = 2_000
-"""Of what was heard that are remembered, so that what comes again counts once: far more than any sender repeats."""
 
 
 class Ended(Exception):
@@ -104,8 +103,7 @@ class TicketDesk:
         self._top_ups: list[Decision] = []
         self._resumed = 0
         self._shown_phase = Phase.TODO.value
-        self._heard_ids: dict[str, None] = {}
-        """The newest of them, oldest first."""
+        self._heard = Heard()
         self._lines_told = 0
         """How many lines the story has had."""
         self._gates = Gates()
@@ -170,7 +168,7 @@ class TicketDesk:
     def act(self, action: Action, decision: Decision) -> str:
         """Take an action that the rules allow; the answer is for whoever sent it."""
         said = f"{action}:{decision.id}"
-        if decision.id and (decision.id in self._heard_ids or not self._hears_first(said)):
+        if decision.id and (decision.id in self._heard or not self._heard.first(said)):
             return "This was said before; it counts once."
         if action in RECORDED:
             self._record(action, decision)
@@ -180,15 +178,6 @@ class TicketDesk:
         note = f": {decision.note[:200]}" if decision.note else ""
         self.tell(f"{action}{by}{note}")
         return answer
-
-    def _hears_first(self, happening: str) -> bool:
-        """Whether this was not heard of before; from now on it was."""
-        if happening in self._heard_ids:
-            return False
-        self._heard_ids[happening] = None
-        if len(self._heard_ids) > MOST_IDS:
-            self._heard_ids.pop(next(iter(self._heard_ids)))
-        return True
 
     def _record(self, action: Action, decision: Decision) -> None:
         record = DecisionRecord(

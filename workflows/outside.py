@@ -15,7 +15,7 @@ from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder
 from workflows.domain.people import Person, Trust
 from workflows.domain.replies import addressed, not_accepted, where_it_is
-from workflows.domain.words import named
+from workflows.domain.words import named, steering_answer
 
 MOST_ANSWERS = 50
 """Answers that may wait to be posted. Nobody reads more, and a flood of words must not become one of comments."""
@@ -99,7 +99,10 @@ class OutsideDesk(TicketDesk):
         decision = _from(words.by, decision)
         if why := self.hear(action, decision, words.by, _zoned(words.at) if words.at else None):
             return not_accepted(action, why)
-        return "Paused: nothing new starts. `resume` goes on, `abort` ends the ticket." if words.stop else ""
+        if words.stop:
+            return "Paused: nothing new starts. `resume` goes on, `abort` ends the ticket."
+        waits = self._status.paused or self._status.phase.waits_for_a_person
+        return steering_answer(self._status.phase, self._status.paused) if action is Action.STEER and waits else ""
 
     def _obey_card(self, status: str, person: Person, at: datetime | None = None) -> str:
         """Why the move was refused, in words for the person; empty when it was obeyed or asks for nothing."""
@@ -118,8 +121,8 @@ class OutsideDesk(TicketDesk):
 
     def _hears_of(self, happening: str) -> bool:
         """Whether this happening is heard of for the first time, by whichever way it comes."""
-        by_update = any(f"{action}:{happening}" in self._heard_ids for action in Action)
-        return not by_update and self._hears_first(happening)
+        by_update = any(f"{action}:{happening}" in self._heard for action in Action)
+        return not by_update and self._heard.first(happening)
 
     def _somebody(self, name: str) -> Person:
         """Whoever moved a card on a board that does not say who: may move it, and is nobody whom a policy names."""
@@ -137,7 +140,7 @@ class OutsideDesk(TicketDesk):
 def _from(person: Person, decision: Decision) -> Decision:
     """The decision as this person's. Whoever cannot be told by an id stays without one."""
     who = person.key[:300] if person.id else ""
-    return decision.model_copy(update={"by": person.shown[:200], "who": who, "via": person.place[:100]})
+    return decision.model_copy(update={"by": named(person.shown), "who": who, "via": person.place[:100]})
 
 
 def _zoned(at: datetime) -> datetime:

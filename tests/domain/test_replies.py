@@ -64,6 +64,7 @@ def test_a_name_marks_up_nothing_and_calls_nobody(name: str, shown: str) -> None
         (Person(place="slack", id="U1", name="Ada", handle="ada"), "Ada"),  # @ada may be somebody else here
         (Person(place="github", id="1", name="Ada", handle="ada@acme.com"), "Ada"),
         (Person(place="github", id="1"), "github:1"),
+        (Person(place="slack", id="U1", name="***"), "slack:U1"),
     ],
 )
 def test_people_are_called_by_a_login_only_where_it_is_theirs(person: Person, said: str) -> None:

@@ -158,6 +158,8 @@ async def test_the_places_own_stop_pauses_and_is_answered(start: StartTicket) ->
     taken = len(world.of(TakeTurn))
     await asyncio.sleep(0.8)
     assert len(world.of(TakeTurn)) == taken
+    await say(run, "Go on with the door.")
+    assert "reads it at its first turn after you resume" in (await answers(run, world, 2))[1]
     await say(run, "resume")
     await run.until(lambda _: len(world.of(TakeTurn)) > taken)
     await say(run, "abort")

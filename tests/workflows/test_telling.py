@@ -6,7 +6,7 @@ import pytest
 
 from activities.errors import stop
 from tests.workflows.conftest import Run, StartTicket, approved
-from tests.workflows.world import World, done, works
+from tests.workflows.world import World, done, policy, red, works
 from workflows import names
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
@@ -55,6 +55,14 @@ async def test_what_is_blocked_is_an_alarm(start: StartTicket) -> None:
     await run.until(Phase.BLOCKED)
     await run.until(lambda _: bool(world.of(Note)))
     assert [note.alarm for note in world.of(Note)] == [True]
+
+
+async def test_a_ticket_that_gave_up_is_an_alarm(start: StartTicket) -> None:
+    world = World(policy=policy(strikes=1), checks=[red("a")])
+    run = await start(world)
+    await approved(run)
+    assert (await run.outcome()).phase is Phase.GAVE_UP
+    assert [(note.phase, note.alarm) for note in world.of(Note)] == [(Phase.PLAN_GATE, False), (Phase.GAVE_UP, True)]
 
 
 async def test_run_and_pull_request_are_linked_where_others_can_open_them(

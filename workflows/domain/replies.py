@@ -19,7 +19,7 @@ def footer(status: TicketStatus) -> str:
 def addressed(person: Person, tracker: str) -> str:
     """How a person is spoken to on this tracker. Called by their login only where that is known to be theirs."""
     is_login = person.place == tracker and person.handle and "@" not in person.handle and " " not in person.handle
-    return f"@{named(person.handle)}" if is_login else named(person.shown)
+    return f"@{named(person.handle)}" if is_login else named(person.shown) or named(person.key)
 
 
 def not_accepted(action: Action, why: str) -> str:
