@@ -68,6 +68,19 @@ async def test_a_ticket_is_decided_by_words_from_plan_to_merge(start: StartTicke
     assert line in world.remarks[-1].text
 
 
+@pytest.mark.parametrize("by_signal", [True, False])
+async def test_nobody_vouches_for_themselves(start: StartTicket, by_signal: bool) -> None:
+    run = await start(World())
+    await run.until(Phase.PLAN_GATE)
+    claims = {"by": "Ada", "who": "linear:u1", "via": "linear"}
+    if by_signal:
+        await signal(run, "approve", claims)
+    else:
+        await run.act(Action.APPROVE, **claims)
+    decided = (await run.until(Phase.MERGE_GATE)).decisions[0]
+    assert (decided.name, decided.who, decided.via) == ("Ada", "", "")
+
+
 async def test_what_is_refused_is_answered_on_the_ticket_once(start: StartTicket) -> None:
     world = World()
     run = await start(world)
