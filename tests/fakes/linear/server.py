@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.fakes.linear.costs import MOST, cost_of
-from tests.fakes.linear.hands import Hands
+from tests.fakes.linear.deliveries import Telling
 from tests.fakes.linear.rows import Refused, Row
 from tests.fakes.linear.schema import linear_schema, resolve
 from tests.fakes.service import Faults
@@ -32,7 +32,7 @@ _TYPES = {
 """What Linear's own client knows errors by."""
 
 
-class FakeLinear(Hands):
+class FakeLinear(Telling):
     """`asked` are the operations in order. `meanwhile` has somebody do something before or after the next one of a
     name. `faults` are those of tests/fakes/service.py, with `graphql <operation>` as the place."""
 
