@@ -1,19 +1,23 @@
 """The trusted git helper: clones no agent has touched, and the only way work comes out of a sandbox into them."""
 
+from activities.git.bare import PAWL, Identity
 from activities.git.carrying import carried
 from activities.git.clones import DiffStat, TrustedClones
-from activities.git.command import Git, GitError
+from activities.git.command import Access, Git, GitError, showing
 from activities.git.inspection import Inspection, Rules, inspected
 from activities.git.remotes import AccessDenied, PushRejected, RepositoryMissing
 from activities.git.scanning import without_secrets
 from activities.git.states import BadState
 
 __all__ = [
+    "PAWL",
+    "Access",
     "AccessDenied",
     "BadState",
     "DiffStat",
     "Git",
     "GitError",
+    "Identity",
     "Inspection",
     "PushRejected",
     "RepositoryMissing",
@@ -21,5 +25,6 @@ __all__ = [
     "TrustedClones",
     "carried",
     "inspected",
+    "showing",
     "without_secrets",
 ]

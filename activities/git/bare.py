@@ -3,9 +3,19 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from activities.git.command import Git
 from infra.files import holding
+
+
+class Identity(NamedTuple):
+    name: str
+    email: str
+
+
+PAWL = Identity("Pawl", "pawl@localhost")
+"""The committer of everything Pawl makes: by it Pawl knows its own work on a branch from a person's."""
 
 
 @asynccontextmanager
@@ -21,14 +31,16 @@ async def alone(git: Git, repository: Path) -> AsyncGenerator[int]:
         yield lock
 
 
-async def commit_tree(git: Git, repository: Path, tree: str, parents: list[str], message: str) -> str:
+async def commit_tree(
+    git: Git, repository: Path, tree: str, parents: list[str], message: str, author: Identity = PAWL
+) -> str:
     """Write a commit whose every byte follows from the arguments: its date is that of its youngest parent."""
     dates = await git.text("show", "--no-patch", "--format=%ct", *parents, repository=repository)
     date = f"@{max(int(line) for line in dates.split())} +0000"
     who = {
         f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "Pawl"), ("EMAIL", "pawl@localhost"), ("DATE", date))
+        for role, identity in (("AUTHOR", author), ("COMMITTER", PAWL))
+        for what, value in (("NAME", identity.name), ("EMAIL", identity.email), ("DATE", date))
     }
     lines = [line.rstrip() for line in message.replace("\0", "").splitlines()]
     text = "\n".join(lines).strip("\n") + "\n"

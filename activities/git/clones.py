@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from activities.git import remotes
-from activities.git.bare import alone, commit_tree
-from activities.git.command import Git, GitError
+from activities.git.bare import PAWL, Identity, alone, commit_tree
+from activities.git.command import Access, Git, GitError, as_the_machine
 from activities.git.intake import look_at, take_in
 from activities.git.remotes import PushRejected, RepositoryMissing
 from infra.files import replace_file
@@ -34,12 +34,14 @@ class TrustedClones:
     """A bare clone per repository name below `root`. Safe for many tasks and processes at once.
 
     What is missing is fetched again from the repository's URL, so the folder is a cache. Every method may raise
-    GitError; the kinds worth telling apart are named where they come from.
+    GitError; the kinds worth telling apart are named where they come from. `access` lets git in elsewhere; `author` is
+    who changes are by, as histories show it, while Pawl stays the committer.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, access: Access = as_the_machine, author: Identity = PAWL) -> None:
         self._root = root.absolute()
-        self.git = Git(self._root / ".home")
+        self.git = Git(self._root / ".home", access)
+        self._author = author
 
     def path(self, name: str) -> Path:
         """Where the clone is."""
@@ -92,7 +94,7 @@ class TrustedClones:
         """One commit on the base with the tree of another commit. The same arguments give the same commit."""
         clone = self.path(repository.name)
         tree = await self.git.text("rev-parse", "--verify", f"{tree_of}^{{tree}}", repository=clone)
-        return await commit_tree(self.git, clone, tree, [repository.base_sha], message)
+        return await commit_tree(self.git, clone, tree, [repository.base_sha], message, self._author)
 
     async def show(self, repository: Repository, sha: str, path: str, max_bytes: int) -> bytes | None:
         """The first bytes of a file at a commit, through links inside the repository; None when there is no file."""
@@ -158,7 +160,8 @@ class TrustedClones:
             pushed = await self.git.run(
                 "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}", "--",
                 url, f"{sha}:{ref}",
-                repository=self.path(repository.name), accept=(0, 1), timeout_seconds=remotes.LONG_SECONDS,
+                repository=self.path(repository.name), env=await self.git.access(url), accept=(0, 1),
+                timeout_seconds=remotes.LONG_SECONDS,
             )  # fmt: skip
         except GitError as error:
             raise remotes.meant(error, url) from error

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -61,6 +61,22 @@ _SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 _MOST_ERROR_BYTES = 64 * 1024
 
 Pipe = TypeVar("Pipe")
+Access = Callable[[str], Awaitable[Mapping[str, str]]]
+"""What git needs in its environment to be let in at a URL: nothing, or the words of `showing`."""
+
+
+async def as_the_machine(_url: str) -> Mapping[str, str]:
+    """No credentials of ours: what this machine's keys let in."""
+    return {}
+
+
+def showing(header: str, at: str) -> Mapping[str, str]:
+    """The environment in which git shows a header to the server whose URLs begin with `at`, and follows it nowhere
+    else. Only the environment holds it: no file, no argument, no message."""
+    told = {f"http.{at}.extraHeader": header, f"http.{at}.followRedirects": "false"}
+    pairs = [(f"GIT_CONFIG_{what}_{n}", said) for n, pair in enumerate(told.items())
+             for what, said in zip(("KEY", "VALUE"), pair, strict=True)]  # fmt: skip
+    return {"GIT_CONFIG_COUNT": str(len(told)), **dict(pairs)}
 
 
 class GitError(Exception):
@@ -83,11 +99,12 @@ class Output(NamedTuple):
 class Git:
     """Runs git with an environment of its own: no user or system configuration, no hooks, no prompts, no helpers.
 
-    `home` is a folder that belongs to Pawl alone.
+    `home` is a folder that belongs to Pawl alone. `access` is asked for every command that talks to another place.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, access: Access = as_the_machine) -> None:
         self._home = home
+        self.access = access
 
     async def run(
         self,

@@ -46,12 +46,18 @@ async def resolve(git: Git, url: str, branch: str = "") -> tuple[str, str]:
     raise RepositoryMissing(_nothing_there(url, branch, others, detached="HEAD" in heads))
 
 
+async def head_of(git: Git, url: str, branch: str) -> str:
+    """Where a branch is; empty when there is none. Raises RepositoryMissing, AccessDenied."""
+    ref = f"refs/heads/{branch}"
+    return (await _listed(git, checked_url(url), ref)).get(ref, "")
+
+
 async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -> None:
     """Fetch branches into a bare repository whose lock the caller holds. Raises RepositoryMissing, AccessDenied."""
     try:
         got = await git.run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, refspec,
-            repository=repository, timeout_seconds=LONG_SECONDS, keep_open=[lock],
+            repository=repository, env=await git.access(url), timeout_seconds=LONG_SECONDS, keep_open=[lock],
         )  # fmt: skip
     except GitError as error:
         raise meant(error, url) from error
@@ -62,7 +68,7 @@ async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -
 async def _listed(git: Git, url: str, pattern: str) -> dict[str, str]:
     """Ref -> commit, and `ref: HEAD` -> the branch HEAD names."""
     try:
-        answer = await git.text("ls-remote", "--symref", "--", url, pattern)
+        answer = await git.text("ls-remote", "--symref", "--", url, pattern, env=await git.access(url))
     except GitError as error:
         raise meant(error, url) from error
     found: dict[str, str] = {}

@@ -1,15 +1,20 @@
 """One rig per forge: the adapter, and the hands of a person with a repository."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from activities.forge.bare_git import BareGitForge
+from activities.forge.github import GitHubForge
 from activities.git import TrustedClones
+from activities.github import GitHub, Token
 from activities.journal.sql import SqlJournal
 from infra.journal import JournalStore
+from tests.fakes.github import PAWL, TOKEN, FakeGitHub, Hands
+from tests.fakes.github.world import Repo
+from tests.fakes.service import no_kept_connections
 from tests.repos import Box, commit, git, make_repository
 from workflows.domain.change import Change, Repository
 from workflows.ports.forge import Forge, OpenPullRequest, OpenRepository, PublishChange
@@ -23,6 +28,11 @@ class ForgeRig(ABC):
     clones: TrustedClones
     journal: Journal
     folder: Path
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["ForgeRig"]:
+        """With whatever must run for the forge."""
+        yield self
 
     @abstractmethod
     def repository(self, files: Files | None, branch: str = "main") -> str:
@@ -117,11 +127,60 @@ class BareGitRig(ForgeRig):
         return self.folder / "forge" / f"{opened.name}.pulls" / str(number) / "pull.md"
 
 
-RIGS = {"bare_git": BareGitRig}
+class GitHubRig(ForgeRig):
+    """On the double of GitHub, with a token; every call is judged by GitHub's contract at the end."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.folder = folder
+        self.journal = journal
+        self.fake = FakeGitHub(folder / "github")
+        self.hands = Hands(self.fake, folder)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["GitHubRig"]:
+        async with self.fake.running(), no_kept_connections() as http:
+            url = self.fake.url
+            self.github = GitHub(http, Token(TOKEN), f"{url}/api", url, f"{url}/graphql")
+            self.clones = TrustedClones(self.folder / "clones", self.github.git_access)
+            self.forge = GitHubForge(self.github, self.clones, self.journal, PAWL)
+            yield self
+
+    def repository(self, files: Files | None, branch: str = "main") -> str:
+        name = f"acme/shop{len(self.fake.world.repos)}"
+        self.hands.repository(name, files, branch)
+        return f"{self.fake.url}/{name}"
+
+    def repo(self, opened: Repository) -> Repo:
+        return self.fake.world.repos[opened.url.removeprefix(f"{self.fake.url}/").removesuffix(".git")]
+
+    def push(self, opened: Repository, branch: str, files: Files) -> str:
+        return self.hands.push(self.repo(opened), branch, files)
+
+    def head(self, opened: Repository, branch: str) -> str:
+        return self.repo(opened).sha(branch)
+
+    def read(self, opened: Repository, branch: str, path: str) -> str:
+        return git(self.repo(opened).path, "show", f"{branch}:{path}")
+
+    def page(self, opened: Repository, number: int) -> str:
+        issue, pull = self.hands.pull(self.repo(opened), number)
+        at_lines = [f"{one.path}:{one.line} {said.body}" for one in pull.threads for said in one.comments]
+        said = [*(review.body for review in pull.reviews), *at_lines, *(one.body for one in issue.comments)]
+        return "\n\n".join([issue.title, issue.state, issue.body, *said])
+
+    def url(self, opened: Repository) -> str:
+        return f"{self.fake.url}/{self.repo(opened).name}"
+
+    def comment(self, opened: Repository, number: int, text: str) -> None:
+        self.hands.comments(self.repo(opened).issues[number], text)
 
 
-@contextmanager
-def rig_in(folder: Path, name: str) -> Generator[ForgeRig]:
+RIGS = {"bare_git": BareGitRig, "github": GitHubRig}
+
+
+@asynccontextmanager
+async def rig_in(folder: Path, name: str) -> AsyncGenerator[ForgeRig]:
     store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
-    yield RIGS[name](folder, SqlJournal(store))
+    async with RIGS[name](folder, SqlJournal(store)).running() as rig:
+        yield rig
     store.close()

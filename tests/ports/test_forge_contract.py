@@ -1,7 +1,7 @@
 """What every forge promises: a fixed base, one commit per state, one pull request per branch, one merge."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,8 @@ from workflows.ports.forge import (
 
 
 @pytest.fixture(params=list(RIGS))
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ForgeRig]:
-    with rig_in(tmp_path, request.param) as made:
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[ForgeRig]:
+    async with rig_in(tmp_path, request.param) as made:
         yield made
 
 

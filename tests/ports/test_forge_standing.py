@@ -1,6 +1,6 @@
 """What every forge promises after the pull request is opened: how it stands is seen, and answers are given once."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ FINDING = Finding(severity=Severity.BLOCKER, path="a.txt", line=2, text="Two is 
 
 
 @pytest.fixture(params=list(RIGS))
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ForgeRig]:
-    with rig_in(tmp_path, request.param) as made:
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[ForgeRig]:
+    async with rig_in(tmp_path, request.param) as made:
         yield made
 
 

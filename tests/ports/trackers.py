@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Self
 
+from activities.github import GitHub, Token
 from activities.journal.sql import SqlJournal
 from activities.tracker.board import BoardTracker
+from activities.tracker.github import GitHubIssues
 from activities.tracker.openproject.tracker import OpenProjectTracker
 from infra import board
 from infra.journal import JournalStore
 from infra.openproject import Place
 from tests.activities.tracker.linear.desk import linear_desk
+from tests.fakes.github import PAWL, TOKEN, FakeGitHub, Hands
+from tests.fakes.github.world import Issue
 from tests.fakes.linear.rows import Row
 from tests.fakes.openproject import KEY, OpenProjectDouble
 from tests.fakes.openproject_world import FIELD
@@ -186,8 +190,62 @@ class LinearRig(TrackerRig):
         return self._desk.linear.one("issue", ref.id)
 
 
+class GitHubIssuesRig(TrackerRig):
+    """On the double of GitHub, where `ada` owns the repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.fake = FakeGitHub(folder / "github")
+        self.hands = Hands(self.fake, folder)
+        self.repo = self.fake.world.repo("acme/shop")
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._open.enter_async_context(self.fake.running())
+        self.http = await self._open.enter_async_context(no_kept_connections())
+        self.tracker = self.another()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    def another(self) -> GitHubIssues:
+        """As another process would have it."""
+        url = self.fake.url
+        github = GitHub(self.http, Token(TOKEN), f"{url}/api", url, f"{url}/graphql")
+        return GitHubIssues(github, PAWL, repositories=(self.repo.name,))
+
+    async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
+        issue = self.fake.world.issue(self.repo, self.fake.world.user("ada"), title, body)
+        issue.labels = list(labels)
+        return TicketRef(tracker="github", id=f"{self.repo.name}#{issue.number}")
+
+    def issue(self, ref: TicketRef) -> Issue:
+        return self.repo.issues[int(ref.id.partition("#")[2])]
+
+    async def look(self, ref: TicketRef) -> Ticket:
+        later = datetime.now(UTC) + timedelta(days=1)
+        search = FindNews(tracker="github", since=later, routes=(), under_way=(ref,))
+        return (await self.tracker.find_news(search)).cards[0].card
+
+    async def drag(self, ref: TicketRef, status: str) -> None:
+        issue = self.issue(ref)
+        issue.labels = [name for name in issue.labels if not name.startswith("pawl: ")] + [f"pawl: {status}"]
+        issue.state = "open"
+        self.fake.world.touched(issue)
+
+    async def say(self, ref: TicketRef, text: str) -> None:
+        self.hands.comments(self.issue(ref), text)
+
+    async def thread(self, ref: TicketRef) -> str:
+        return "\n\n".join(comment.body for comment in self.issue(ref).comments)
+
+    async def titles(self) -> list[str]:
+        return [issue.title for issue in self.repo.issues.values()]
+
+
 RIGS: dict[str, Callable[[Path], TrackerRig]] = {
     "board": BoardRig,
+    "github": GitHubIssuesRig,
     "openproject": OpenProjectRig,
     "linear": LinearRig,
 }

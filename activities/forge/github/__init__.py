@@ -1,0 +1,5 @@
+"""GitHub as a forge."""
+
+from activities.forge.github.forge import GitHubForge
+
+__all__ = ["GitHubForge"]

@@ -1,0 +1,143 @@
+"""What has happened to issues since a moment: cards as they stand, and what was said on them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from activities.github import GitHub, Refused, full_name
+from activities.github.records import Comment, Issue, is_ours
+from activities.tracker.github.cards import At, at, ticket
+from infra.ingress.mention import Mention
+from workflows.domain.intake import CardSeen, WordsSaid
+from workflows.domain.people import Trust
+from workflows.ports.tracker import FindNews, News
+
+_MOST_LISTED = 500
+_MOST_ISSUES = 40
+"""A look has half a minute, and asks for the comments of each."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    github: GitHub
+    ours: str
+    connection: str
+    trigger: str
+    repositories: tuple[str, ...]
+
+
+class _Look(NamedTuple):
+    """At one repository."""
+
+    issues: list[Issue]
+    until: datetime
+    whole: bool
+    """Whether it came to the end."""
+
+
+async def found(terms: Terms, search: FindNews) -> News:
+    cards: list[CardSeen] = []
+    words: list[WordsSaid] = []
+    looks: list[_Look] = []
+    seen: set[At] = set()
+    for repository in _repositories(terms, search):
+        look = await _changed(terms, repository, search.since)
+        looks.append(look)
+        for issue in look.issues:
+            seen.add(At(repository, issue.number))
+            cards.append(card(terms, repository, issue, search.since))
+            words += await _said(terms, repository, issue, search.since)
+    for place in sorted(_under_way(search) - seen):
+        if issue := await _read(terms, place):
+            cards.append(card(terms, place.repository, issue, search.since))
+    return News(cards=tuple(cards), words=tuple(words), until=_until(looks, search.since))
+
+
+def _until(looks: list[_Look], since: datetime) -> datetime:
+    """By GitHub's clock, and not beyond what was left for the next look anywhere."""
+    cut = [look.until for look in looks if not look.whole]
+    return min(cut) if cut else max((look.until for look in looks), default=since)
+
+
+def card(terms: Terms, repository: str, issue: Issue, since: datetime) -> CardSeen:
+    """GitHub's list does not tell what changed, so the column must be compared, nor by whom: what only a member may do
+    must be seen to be a member's."""
+    by_member = issue.person(terms.connection, terms.ours).trust is Trust.MEMBER
+    asked = by_member and issue.created_at >= since and mention_of(terms.ours).is_in(issue.text)
+    seen = ticket(terms.connection, repository, issue, terms.trigger)
+    return CardSeen(
+        id=f"{seen.status}@{written(issue.updated_at)}",
+        card=seen,
+        at=issue.updated_at,
+        moved=True,
+        assigned=asked or any(is_ours(one.login, terms.ours) for one in issue.assignees),
+    )
+
+
+def words(terms: Terms, repository: str, issue: Issue, comment: Comment) -> WordsSaid:
+    return WordsSaid(
+        id=f"comment:{comment.id}",
+        card=ticket(terms.connection, repository, issue, terms.trigger),
+        ref=ticket(terms.connection, repository, issue, terms.trigger).ref,
+        text=mention_of(terms.ours).without(comment.text),
+        at=comment.created_at,
+        by=comment.person(terms.connection, terms.ours),
+        addressed=mention_of(terms.ours).is_in(comment.text),
+    )
+
+
+def mention_of(ours: str) -> Mention:
+    """How people address Pawl: `@pawl` for `pawl[bot]`."""
+    return Mention(ours.removesuffix("[bot]"))
+
+
+def written(moment: datetime) -> str:
+    """As GitHub writes it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _repositories(terms: Terms, search: FindNews) -> list[str]:
+    """Those that routes name, as a team or as where the work goes, and those of tickets under way."""
+    named: list[str] = []
+    for route in search.routes:
+        if route.tracker == search.tracker:
+            of_work = full_name(route.repository, terms.github.web_url)
+            named += [route.team] if route.team else [of_work, *terms.repositories]
+    return list(dict.fromkeys(name for name in [*named, *(one.repository for one in _under_way(search))] if name))
+
+
+def _under_way(search: FindNews) -> set[At]:
+    return {place for ref in search.under_way if ref.tracker == search.tracker and (place := at(ref))}
+
+
+async def _changed(terms: Terms, repository: str, since: datetime) -> _Look:
+    """Oldest change first. GitHub lists pull requests as issues, too."""
+    asked = {"since": written(since), "state": "all", "sort": "updated", "direction": "asc"}
+    listed = await terms.github.every(repository, "/issues", Issue, most=_MOST_LISTED, **asked)
+    issues: list[Issue] = []
+    until = since
+    for one in listed:
+        if len(issues) >= _MOST_ISSUES and one.updated_at > until > since:
+            return _Look(issues, until, whole=False)
+        until = max(until, one.updated_at)
+        if one.pull_request is None:
+            issues.append(one)
+    return _Look(issues, until, whole=len(listed) < _MOST_LISTED)
+
+
+async def _said(terms: Terms, repository: str, issue: Issue, since: datetime) -> list[WordsSaid]:
+    if not issue.comments:
+        return []
+    path = f"/issues/{issue.number}/comments"
+    comments = await terms.github.every(repository, path, Comment, since=written(since))
+    said = [words(terms, repository, issue, one) for one in comments if one.created_at >= since]
+    return [one for one in said if one.by.trust is not Trust.OURS]
+
+
+async def _read(terms: Terms, place: At) -> Issue | None:
+    try:
+        return await terms.github.get(place.repository, f"/issues/{place.number}", Issue)
+    except Refused as refused:
+        if refused.status not in (404, 410):
+            raise
+        return None
