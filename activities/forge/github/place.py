@@ -33,8 +33,10 @@ class Place:
     async def get(self, path: str, kind: type[R], **query: str | int) -> R:
         return await self.github.get(self.name, path, kind, **query)
 
-    async def every(self, path: str, kind: type[R], *, inside: str = "", **query: str | int) -> list[R]:
-        return await self.github.every(self.name, path, kind, inside=inside, **query)
+    async def every(
+        self, path: str, kind: type[R], *, inside: str = "", most: int = 2_000, **query: str | int
+    ) -> list[R]:
+        return await self.github.every(self.name, path, kind, inside=inside, most=most, **query)
 
     async def send(self, method: str, path: str, data: dict[str, Any] | None, kind: type[R]) -> R:
         return await self.github.send(self.name, method, path, data, kind)
