@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -46,7 +47,7 @@ class Person:
     def command(self, text: str, channel: str = CHANNEL, command: str = "/pawl") -> dict[str, str]:
         return {
             "command": command,
-            "text": text,
+            "text": escape(text, quote=False),
             "team_id": self.team,
             "channel_id": channel,
             "user_id": self.id,

@@ -92,7 +92,7 @@ class Bound(Record):
 
     ref: TicketRef
     identifier: str = Field(default="", max_length=100)
-    subject: str = Field(default="", max_length=64)
+    subject: str = Field(min_length=1, max_length=64)
     """The hash that was seen."""
     note: str = Field(default="", max_length=20)
     """Which note had the button: it is counted once for each."""

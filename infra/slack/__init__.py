@@ -1,0 +1,1 @@
+"""Slack's ways in: what its payloads mean, modals, and socket mode."""
