@@ -32,12 +32,13 @@ _HELP = (
     "*/pawl* gives Pawl a task in this channel.\n"
     "• `/pawl Fix the login loop` files it and starts work; its plan waits for your approval.\n"
     "• `/pawl help` shows this.\n"
-    "Decide with the buttons under what waits; steer by mentioning Pawl in the ticket's thread."
+    "Decide with the buttons under what waits; steer a ticket kept in Slack by mentioning Pawl in its thread."
 )
 _UNMAPPED = (
     "Pawl has nowhere to put a task from this channel. Whoever keeps it running can name a repository or a tracker for "
     "the channel `{channel}`; or ask in a channel that has one."
 )
+_PRESSED = "You approve `{hash}` of {name}. What comes of it is shown on the ticket."
 _STRANGER = "Only members of this workspace may give Pawl tasks or decide for it."
 
 
@@ -86,7 +87,7 @@ class Readings:
         event = callback.event
         if callback.type != "event_callback" or event is None:
             return Reading(callback.event_id or callback.type, callback.type)
-        return Reading(callback.event_id, event.type, self._said(callback, event))
+        return Reading(callback.event_id or said_id(event.channel, event.ts), event.type, self._said(callback, event))
 
     def _said(self, callback: EventCallback, event: Event) -> tuple[Happening, ...]:
         """Words in a thread, and words to Pawl outside of one, which are a new task. Edits and joins are no words."""
@@ -163,7 +164,7 @@ class Readings:
             by=by,
             addressed=True,
         )
-        told = Whisper(done.response_url, f"Passed on: approve `{short(bound.subject)}` of {_name(bound)}.")
+        told = Whisper(done.response_url, _PRESSED.format(hash=short(bound.subject), name=_name(bound)))
         return Reading(delivery, done.type, (words,), afterwards=told)
 
     def _submitted(self, done: Interaction) -> Reading:
@@ -171,7 +172,7 @@ class Readings:
         bound = Bound.read(view.private_metadata)
         typed = view.state.values.get(BOX, {}).get(BOX)
         text = (typed.value or "").strip() if typed else ""
-        if bound is None or view.callback_id not in (REQUEST_CHANGES, ANSWER):
+        if bound is None or not view.id or view.callback_id not in (REQUEST_CHANGES, ANSWER):
             return Reading(view.id or done.type, done.type)
         if not text:
             return Reading(view.id, done.type, reply={"response_action": "errors", "errors": {BOX: "Say it in words."}})
@@ -197,6 +198,8 @@ class Readings:
         delivery, text = asked.trigger_id or "ssl_check", plain(asked.text).strip()
         if asked.ssl_check:
             return Reading(delivery, "ssl_check")
+        if not asked.trigger_id:
+            raise ValueError("a command without its id")
         if text.casefold() in ("", "help"):
             return Reading(delivery, asked.command, reply=_ephemeral(_HELP))
         if asked.team_id not in {self.team, *self.teams} or not asked.user_id:

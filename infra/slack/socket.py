@@ -35,30 +35,31 @@ class Socket:
     hands: Hands
     base_url: str = "https://slack.com/api/"
     ping_interval: float = 5
+    patience: float = 30
+    """Seconds without a connection after which the log says so, again and again."""
 
     async def __aenter__(self) -> "Socket":
-        """Keeps trying while Slack is away."""
+        """Returns at once; the client keeps trying while Slack is away."""
         web = AsyncWebClient(base_url=self.base_url, timeout=10, retry_handlers=[])
         self._client = SocketModeClient(self.app_token, _quiet(), web, ping_interval=self.ping_interval)
         self._client.socket_mode_request_listeners.append(self._heard)
-        self._connecting = asyncio.create_task(self._connected())
+        self._ours = [asyncio.create_task(self._client.connect()), asyncio.create_task(self._watched())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._connecting.cancel()
-        tasks = (self._connecting, *(task for task in _tasks(self._client) if task))
+        tasks = [*self._ours, *(task for task in _tasks(self._client) if task)]
         await self._client.close()
-        await asyncio.gather(*(task for task in tasks if task.cancel() or task.done()), return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.hands.close()
 
-    async def _connected(self) -> None:
+    async def _watched(self) -> None:
+        """The SDK tries again without a word that could be shown: say when that does not help."""
         while True:
-            try:
-                await self._client.connect()
-                return
-            except Exception as error:  # whatever the SDK could not do, it is to be tried again
-                _log.warning("Slack's socket cannot be opened, trying again: %s", type(error).__name__)
-                await asyncio.sleep(self.ping_interval)
+            await asyncio.sleep(self.patience)
+            if not await self._client.is_connected():
+                _log.warning("Slack's socket is not connected. Check the app token, and that Slack can be reached.")
 
     async def _heard(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         reading = self._read(request)

@@ -42,6 +42,7 @@ class FakeSlack:
     sockets: list[WebSocket] = field(default_factory=list[WebSocket])
     opened: int = 0
     """How many connections of socket mode there were."""
+    _last: int = 0
     _ticks: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -61,7 +62,8 @@ class FakeSlack:
 
     def tick(self) -> str:
         """A new message's timestamp: of now, and of no other message."""
-        return f"{int(time.time())}.{next(self._ticks):06}"
+        self._last = max(self._last + 1, int(time.time() * 1_000_000))
+        return f"{self._last // 1_000_000}.{self._last % 1_000_000:06}"
 
     def say(self, channel: str, user: str, text: str, thread: str = "", **more: Any) -> Json:
         said: Json = {"type": "message", "user": user, "text": text, "ts": self.tick(), **more}
@@ -131,9 +133,13 @@ class FakeSlack:
         return {"message_ts": self.tick()}
 
     def _conversations_history(self, asked: Json) -> Json:
-        roots = self.roots(self._channel(asked))
+        roots = [self._with_thread(asked["channel"], one) for one in self.roots(self._channel(asked))]
         since = [one for one in roots if float(one["ts"]) > float(asked.get("oldest") or 0)]
         return self._paged(since[::-1], asked)
+
+    def _with_thread(self, channel: str, root: Json) -> Json:
+        replies = self.replies(channel, root["ts"])
+        return {**root, "reply_count": len(replies), "latest_reply": replies[-1]["ts"]} if replies else root
 
     def _conversations_replies(self, asked: Json) -> Json:
         if asked["ts"] not in {one["ts"] for one in self.channels[self._channel(asked)]}:
@@ -206,6 +212,12 @@ class FakeSlack:
 
     async def ask_to_reconnect(self) -> None:
         await self.sockets[-1].send_json({"type": "disconnect", "reason": "refresh_requested"})
+
+
+def shown_of(message: Json) -> str:
+    """What people read of a message: its sections, else its text."""
+    blocks = [block for block in message.get("blocks", []) if block["type"] == "section"]
+    return "\n".join(block["text"]["text"] for block in blocks) or message["text"]
 
 
 async def _asked(request: Request) -> Json:

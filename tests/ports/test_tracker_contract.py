@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from tests.ports.trackers import RIGS, TrackerRig
+from tests.ports.tracker_rig import TrackerRig
+from tests.ports.trackers import RIGS
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Phase, TicketRef
 from workflows.ports.tracker import ClaimTicket, MoveTicket, PostComment, Remark

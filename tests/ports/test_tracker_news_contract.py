@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from tests.ports.trackers import RIGS, TrackerRig
+from tests.ports.tracker_rig import TrackerRig
+from tests.ports.trackers import RIGS
 from workflows.domain.failures import Failure
 from workflows.domain.people import Trust
 from workflows.domain.routes import AGENT_TODO, Route

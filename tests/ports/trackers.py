@@ -1,11 +1,10 @@
 """One rig per tracker: the adapter, and the hands of a person at the vendor's board."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from activities.github import GitHub, Token
 from activities.journal.sql import SqlJournal
@@ -22,52 +21,10 @@ from tests.fakes.linear.rows import Row
 from tests.fakes.openproject import KEY, OpenProjectDouble
 from tests.fakes.openproject_world import FIELD
 from tests.fakes.service import no_kept_connections, serving
+from tests.ports.slack_rig import SlackRig
+from tests.ports.tracker_rig import TrackerRig
 from workflows.domain.ticket import Phase, Ticket, TicketRef
-from workflows.ports.tracker import FindNews, Tracker
-
-
-class TrackerRig(ABC):
-    """Used as `async with`: what it needs runs as long."""
-
-    tracker: Tracker
-    words_are_news: ClassVar[bool] = True
-    """Whether a look finds what people say."""
-    words_change_the_version: ClassVar[bool] = True
-    """Whether the tracker promises that a comment changes its ticket's version."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    @abstractmethod
-    async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
-        """A person files a ticket in Todo."""
-
-    @abstractmethod
-    async def look(self, ref: TicketRef) -> Ticket:
-        """What a poller reads."""
-
-    @abstractmethod
-    async def drag(self, ref: TicketRef, status: str) -> None:
-        """A person moves the card."""
-
-    @abstractmethod
-    async def say(self, ref: TicketRef, text: str) -> None:
-        """A person comments."""
-
-    @abstractmethod
-    async def thread(self, ref: TicketRef) -> str:
-        """All comments, in order."""
-
-    @abstractmethod
-    async def titles(self) -> list[str]:
-        """Of all tickets there are."""
-
-    async def links(self, ref: TicketRef) -> str:
-        """Where people find the links of a ticket, as text: its comments, where there is no other place for them."""
-        return await self.thread(ref)
+from workflows.ports.tracker import FindNews
 
 
 class BoardRig(TrackerRig):
@@ -248,4 +205,5 @@ RIGS: dict[str, Callable[[Path], TrackerRig]] = {
     "github": GitHubIssuesRig,
     "openproject": OpenProjectRig,
     "linear": LinearRig,
+    "slack": SlackRig,
 }

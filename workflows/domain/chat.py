@@ -24,18 +24,19 @@ class SlackChannel(Record):
     channel: str = Field(pattern=r"^[CG][A-Z0-9]+$")
     """Its id, as Slack shows it at the end of the channel's details."""
     tracker: str = ""
-    """The connection whose tickets are told of here, and in which `/pawl` files new ones."""
+    """The connection whose tickets are told of here, and in which `/pawl` files new ones; empty: they are kept in
+    Slack itself."""
     team: str = ""
     """Of that tracker: where tickets are filed, and the only ones that are told of; empty: all of them."""
     repository: str = ""
-    """`/pawl` and mentions run ad hoc here: the ticket is then kept in Slack itself."""
+    """Where tasks that are kept in Slack run, from `/pawl` and from mentions."""
     base_branch: str = ""
     model: str = ""
     usd: Decimal | None = Field(default=None, gt=0)
 
     def route(self, connection: str) -> Route | None:
-        """How tickets kept in this channel are worked on; None where it has no repository."""
-        if not self.repository:
+        """How tickets kept in this channel are worked on; None where there are none."""
+        if self.tracker or not self.repository:
             return None
         return Route(
             tracker=connection,
@@ -49,9 +50,9 @@ class SlackChannel(Record):
 
     def files_in(self, connection: str) -> tuple[str, str] | None:
         """Tracker and team of a new task; None where `/pawl` has nowhere to put it."""
-        if self.repository:
-            return connection, self.channel
-        return (self.tracker, self.team) if self.tracker else None
+        if self.tracker:
+            return self.tracker, self.team
+        return (connection, self.channel) if self.repository else None
 
     def hears_of(self, ref: TicketRef, identifier: str) -> bool:
         """Whether notes of this ticket belong here. Its team is read from what people call it: ENG-12, acme/shop#7."""

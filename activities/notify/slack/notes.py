@@ -16,12 +16,15 @@ from workflows.ports.notify import Note, Notify
 @dataclass
 class SlackNotify(Notify):
     """Tells `channels` of the tickets they hear of and `ops` of alarms. A ticket kept in Slack (`connection`) is told
-    of in its own thread. What no channel hears of is not said."""
+    of in its own thread. Without a channel nothing is said. A note without a body is an answer to somebody: it goes to
+    the thread, and what the ticket's message shows stays."""
 
     calls: SlackCalls
     connection: str
     channels: tuple[SlackChannel, ...]
     ops: str = ""
+    news: str = ""
+    """Hears of the tickets that no other channel hears of."""
     _messages: Messages = field(init=False)
     _locks: Locks = field(default_factory=Locks, init=False)
 
@@ -52,19 +55,26 @@ class SlackNotify(Notify):
     async def _in_channel(self, note: Note, channel: str, key: str) -> None:
         head = await self._messages.find(channel, key)
         ts = str(head["ts"]) if head else await self._messages.post(channel, _head(note, key))
-        said = f"note:{_digest(note.key)}"
-        if not keyed(await self.calls.thread(channel, ts), said, await self.calls.us()):
-            await self.calls.post(channel, message(said, head_text(note), detail_blocks(note)), ts)
-        if head:
+        await self._detail(note, channel, ts, await self.calls.thread(channel, ts))
+        if head and note.body:
             await self._show(note, channel, head, key)
 
     async def _in_own_thread(self, note: Note, place: Place) -> None:
-        """The tracker has said the details there."""
+        """Where the tracker has said what waits."""
         key = f"ticket:{place.id}"
-        if head := keyed(await self.calls.thread(place.channel, place.ts), key, await self.calls.us()):
+        thread = await self.calls.thread(place.channel, place.ts)
+        head = keyed(thread, key, await self.calls.us())
+        if head is None:
+            await self.calls.post(place.channel, _head(note, key), place.ts)
+        elif note.body:
             await self._show(note, place.channel, head, key)
         else:
-            await self.calls.post(place.channel, _head(note, key), place.ts)
+            await self._detail(note, place.channel, place.ts, thread)
+
+    async def _detail(self, note: Note, channel: str, ts: str, thread: list[Json]) -> None:
+        said = f"note:{_digest(note.key)}"
+        if not keyed(thread, said, await self.calls.us()):
+            await self.calls.post(channel, message(said, head_text(note), detail_blocks(note)), ts)
 
     async def _show(self, note: Note, channel: str, head: Json, key: str) -> None:
         """Edit the ticket's message, once per note: one that is told again after a later one changes nothing."""
@@ -74,7 +84,7 @@ class SlackNotify(Notify):
 
     def _channel(self, note: Note) -> str:
         hearing = (one.channel for one in self.channels if note.ticket and one.hears_of(note.ticket, note.identifier))
-        return next(hearing, "")
+        return next(hearing, self.news)
 
 
 def _head(note: Note, key: str, told: str = "") -> Json:

@@ -12,7 +12,7 @@ from activities.notify.slack import SlackNotify
 from activities.slack.calls import SlackCalls
 from tests.fakes import slack as fake
 from tests.fakes.service import Fault
-from tests.fakes.slack import BOT_TOKEN, CHANNEL, OPS, TEAM, FakeSlack
+from tests.fakes.slack import BOT_TOKEN, CHANNEL, OPS, TEAM, FakeSlack, shown_of
 from tests.fakes.slack_rules import Json
 from workflows.domain.chat import APPROVE, REQUEST_CHANGES, Bound, Place, SlackChannel
 from workflows.domain.failures import Failure
@@ -36,14 +36,15 @@ def notifier(slack: FakeSlack, token: str = BOT_TOKEN) -> SlackNotify:
 
 
 def note(key: str = "acc/plan-1", phase: Phase = Phase.PLAN_GATE, subject: str = HASH, **more: object) -> Note:
-    fields = {"text": "Waiting for your approval of the plan", "title": "Fix the login loop", "ticket": REF}
+    fields = {
+        "text": "Waiting for your approval of the plan",
+        "title": "Fix the login loop",
+        "ticket": REF,
+        "body": "The plan.",
+    }
     return Note.model_validate(
         {"key": key, "identifier": "ENG-12", "phase": phase, "subject": subject, **fields, **more}
     )
-
-
-def shown(message: Json) -> str:
-    return "\n".join(block["text"]["text"] for block in message["blocks"] if block["type"] == "section")
 
 
 def buttons(message: Json) -> list[Json]:
@@ -54,7 +55,7 @@ async def test_a_ticket_has_one_message_that_is_edited_and_a_thread_with_the_det
     told = notifier(slack)
     await told.post_note(note(body="# The plan\n\n- first"))
     (head,) = slack.roots()
-    assert "*ENG-12* Fix the login loop" in shown(head)
+    assert "*ENG-12* Fix the login loop" in shown_of(head)
     assert [one["action_id"] for one in buttons(head)] == [APPROVE, REQUEST_CHANGES]
     bound = Bound.read(buttons(head)[0]["value"])
     assert bound
@@ -62,9 +63,18 @@ async def test_a_ticket_has_one_message_that_is_edited_and_a_thread_with_the_det
     await told.post_note(note("acc/done-9", Phase.DONE, "", text="Merged.", url="https://forge/pr/1"))
     assert slack.roots() == [head]
     assert not buttons(head)
-    assert "Merged." in shown(head)
-    assert "*The plan*\n\n• first" in shown(slack.replies(CHANNEL, head["ts"])[0])
+    assert "Merged." in shown_of(head)
+    assert "*The plan*\n\n• first" in shown_of(slack.replies(CHANNEL, head["ts"])[0])
     assert len(slack.replies(CHANNEL, head["ts"])) == 2
+
+
+async def test_an_answer_to_somebody_leaves_the_buttons_there(slack: FakeSlack) -> None:
+    told = notifier(slack)
+    for one in (note(), note("a/answer", Phase.PLAN_GATE, "", body="", text="approve was not accepted. Stale.")):
+        await told.post_note(one)
+    (head,) = slack.roots()
+    assert buttons(head)
+    assert "Stale." in shown_of(slack.replies(CHANNEL, head["ts"])[1])
 
 
 async def test_each_gate_shows_its_own_hash_and_a_question_only_an_answer(slack: FakeSlack) -> None:
@@ -154,7 +164,7 @@ async def test_alarms_go_to_the_ops_channel_as_well_once(slack: FakeSlack) -> No
     alarm = note("a/1", Phase.BLOCKED, "", alarm=True, text="Blocked", body="The key is refused.")
     await asyncio.gather(told.post_note(alarm), told.post_note(alarm))
     assert len(slack.roots(OPS)) == len(slack.roots(CHANNEL)) == 1
-    assert "The key is refused." in shown(slack.roots(OPS)[0])
+    assert "The key is refused." in shown_of(slack.roots(OPS)[0])
 
 
 @pytest.mark.parametrize(("identifier", "tracker"), [("OPS-1", "linear"), ("ENG-1", "github")])
@@ -189,7 +199,7 @@ async def test_a_hostile_text_calls_nobody_and_fits(slack: FakeSlack, hostile: s
 async def test_a_long_plan_is_cut_with_a_notice(slack: FakeSlack) -> None:
     await notifier(slack).post_note(note(body="A line of the plan.\n" * 5_000))
     (details,) = slack.replies(CHANNEL, slack.roots()[0]["ts"])
-    assert shown(details).endswith("[cut: the rest is on the ticket]_")
+    assert shown_of(details).endswith("[cut: the rest is on the ticket]_")
 
 
 async def test_temporal_waits_as_long_as_slack_asks(slack: FakeSlack) -> None:
@@ -209,7 +219,7 @@ async def test_what_passes_is_tried_again(slack: FakeSlack, status: int) -> None
     assert not caught.value.non_retryable
 
 
-async def test_wrong_credentials_stop_and_are_not_shown(slack: FakeSlack) -> None:
+async def test_wrong_credentials_stop_and_are_not_shown_of(slack: FakeSlack) -> None:
     with pytest.raises(ApplicationError) as caught:
         await notifier(slack, "xoxb-wrong-one").post_note(note())
     assert caught.value.non_retryable
@@ -223,3 +233,21 @@ async def test_a_channel_without_pawl_says_what_to_do(slack: FakeSlack) -> None:
     with pytest.raises(ApplicationError, match="invite Pawl") as caught:
         await notifier(slack).post_note(note())
     assert caught.value.non_retryable
+
+
+async def test_a_call_is_made_once_and_temporal_tries_again() -> None:
+    calls = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/"
+    with pytest.raises(ApplicationError, match="cannot be reached") as caught:
+        await SlackNotify(SlackCalls(BOT_TOKEN, url), "slack", (), OPS).post_note(note(alarm=True))
+    server.close()
+    await server.wait_closed()
+    assert not caught.value.non_retryable
+    assert calls == 1

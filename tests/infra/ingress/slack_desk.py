@@ -38,8 +38,10 @@ def words(delivery: Delivery) -> WordsSaid:
     return said
 
 
-async def gate(slack: FakeSlack, phase: Phase = Phase.PLAN_GATE, key: str = "acc/1") -> Json:
+async def gate(slack: FakeSlack, phase: Phase = Phase.PLAN_GATE, key: str = "acc/1", ref: TicketRef = REF) -> Json:
     """A gate that waits in the channel, with its buttons."""
     told = SlackNotify(SlackCalls(BOT_TOKEN, slack.api), "slack", (SlackChannel(channel=CHANNEL, tracker="linear"),))
-    await told.post_note(Note(key=key, identifier="ENG-12", phase=phase, text="Waiting.", ticket=REF, subject=HASH))
+    await told.post_note(
+        Note(key=key, identifier="ENG-12", phase=phase, text="Waiting.", body="The plan.", ticket=ref, subject=HASH)
+    )
     return slack.roots()[-1]

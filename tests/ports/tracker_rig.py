@@ -1,0 +1,51 @@
+"""What the contract suites need of every tracker: the adapter, and the hands of a person at the vendor's board."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from workflows.domain.ticket import Ticket, TicketRef
+from workflows.ports.tracker import Tracker
+
+
+class TrackerRig(ABC):
+    """Used as `async with`: what it needs runs as long."""
+
+    tracker: Tracker
+    words_are_news: ClassVar[bool] = True
+    """Whether a look finds what people say."""
+    words_change_the_version: ClassVar[bool] = True
+    """Whether the tracker promises that a comment changes its ticket's version."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    @abstractmethod
+    async def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> TicketRef:
+        """A person files a ticket in Todo."""
+
+    @abstractmethod
+    async def look(self, ref: TicketRef) -> Ticket:
+        """What a poller reads."""
+
+    @abstractmethod
+    async def drag(self, ref: TicketRef, status: str) -> None:
+        """A person moves the card."""
+
+    @abstractmethod
+    async def say(self, ref: TicketRef, text: str) -> None:
+        """A person comments."""
+
+    @abstractmethod
+    async def thread(self, ref: TicketRef) -> str:
+        """All comments, in order."""
+
+    @abstractmethod
+    async def titles(self) -> list[str]:
+        """Of all tickets there are."""
+
+    async def links(self, ref: TicketRef) -> str:
+        """Where people find the links of a ticket, as text: its comments, where there is no other place for them."""
+        return await self.thread(ref)
