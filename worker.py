@@ -16,53 +16,65 @@ from activities.agent.builtin import BuiltinAgent
 from activities.agent.models import load_apis
 from activities.context.repository import RepositoryContext
 from activities.forge.bare_git import BareGitForge
-from activities.git import TrustedClones
+from activities.forge.router import ForgeRouter
+from activities.intake import TemporalIntake
 from activities.interceptor import StepInterceptor
 from activities.journal.decisions import keep_decisions
 from activities.journal.sql import SqlJournal
 from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notify.console import ConsoleNotify
+from activities.notify.everywhere import EverywhereNotify
+from activities.outside import outside
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.orphans import sweep_orphans
 from activities.sweeping import sweeping
 from activities.tracker.board import BoardTracker
+from activities.tracker.router import TrackerRouter
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.image_uses import ImageUses
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra import telemetry
 from infra.card_moves import obeying_the_board
 from infra.client import is_under_way
+from infra.connections import read_connections
 from infra.exits import Misused, OutOfReach, PawlError
 from infra.journal import journal_of
 from infra.runner import tuned_worker
+from infra.schedules import ensure_looks
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.spare import wait_until_needed
 from infra.temporal import connect, exit_now
 from workflows import names
+from workflows.filing import Filing
 from workflows.ports import Port
 from workflows.ports.sandbox import BadSpec, PolicyUnsupported, SandboxError
 from workflows.session import Session
+from workflows.sync import Sync
 from workflows.ticket import Ticket
 
-FLOWS = (Ticket, Session)
+FLOWS = (Ticket, Session, Sync, Filing)
 Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Port]]]
 
 
 @asynccontextmanager
 async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]]:
-    """Every capability of this machine's Pawl, with the local adapters."""
-    home, secret = settings.home, gateway_secret(settings)
+    """Every capability of this machine's Pawl: the local adapters, and those of its connections."""
+    home, secret, table = settings.home, gateway_secret(settings), read_connections(settings)
     store = journal_of(settings)
-    journal, clones = SqlJournal(store), TrustedClones(home / "clones")
+    journal = SqlJournal(store)
     sandbox = await chosen_sandbox(settings, partial(keep_decisions, store))
-    checkouts = SandboxCheckouts(sandbox, clones, journal)
-    sweeps = {
-        "Orphaned sandboxes": partial(sweep_orphans, sandbox, partial(is_under_way, client)),
-        "Unused prepared images": ImageUses(sandbox, journal).sweep,
-    }
     # The timeout is below that of the port's steps, so that people read what cannot be reached.
-    async with httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway:
+    async with (
+        outside(table, home / "clones", journal, settings.ui_url) as elsewhere,
+        httpx.AsyncClient(base_url=settings.gateway_url, trust_env=False, timeout=15) as gateway,
+    ):
+        checkouts = SandboxCheckouts(sandbox, elsewhere.clones, journal)
+        tracker = TrackerRouter({"board": BoardTracker(settings.board_folder), **elsewhere.trackers})
+        sweeps = {
+            "Orphaned sandboxes": partial(sweep_orphans, sandbox, partial(is_under_way, client)),
+            "Unused prepared images": ImageUses(sandbox, journal).sweep,
+        }
         agent = BuiltinAgent(
             journal,
             checkouts,
@@ -73,13 +85,14 @@ async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]
         try:
             async with sweeping(sweeps):
                 yield [
-                    BoardTracker(settings.board_folder),
-                    BareGitForge(settings.forge_folder, clones, journal),
-                    RepositoryContext(clones, journal),
+                    tracker,
+                    ForgeRouter(BareGitForge(settings.forge_folder, elsewhere.clones, journal), elsewhere.forges),
+                    RepositoryContext(elsewhere.clones, journal),
                     GatewayModel(gateway, secret),
                     SandboxWorkspace(sandbox, checkouts, journal),
                     agent,
-                    ConsoleNotify(home / "notes.log"),
+                    EverywhereNotify([ConsoleNotify(home / "notes.log"), *elsewhere.places]),
+                    TemporalIntake(client, tracker, table.terms(settings), elsewhere.redeliver),
                 ]
         finally:
             await agent.close()
@@ -97,6 +110,8 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
         obeying_the_board(client, settings.board_folder),
     ):
         print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
+        if (table := read_connections(settings)).connections:
+            await ensure_looks(client, table, sorted(table.trackers))
         await stopping.wait()
 
 

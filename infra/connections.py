@@ -9,11 +9,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from infra.exits import Misused
 from infra.settings import Settings
+from workflows.domain.chat import SlackChannel
 from workflows.domain.intake import Terms
 from workflows.domain.routes import Route
 
@@ -43,7 +45,7 @@ K = TypeVar("K", bound=Connection)
 
 class Linear(Connection):
     WORKER = ("key_env", "client_id_env", "client_secret_env")
-    INGRESS = ("webhook_secret_env",)
+    INGRESS = ("webhook_secret_env", "client_id_env")
 
     kind: Literal["linear"] = "linear"
     url: str = LINEAR_URL
@@ -51,6 +53,9 @@ class Linear(Connection):
     client_id_env: str = "LINEAR_CLIENT_ID"
     client_secret_env: str = "LINEAR_CLIENT_SECRET"  # noqa: S105  # a variable's name
     """Of the OAuth app, which acts as itself (actor=app); with it no key is needed."""
+    token_url: str = "https://api.linear.app/oauth/token"  # noqa: S105
+    uploads_url: str = "https://uploads.linear.app"
+    """Where files on tickets are; nothing is fetched from elsewhere."""
     webhook_secret_env: str = "LINEAR_WEBHOOK_SECRET"  # noqa: S105
     app_user: str = ""
     """The id of Pawl's own user: mentions of it are for us, and what it does is an echo."""
@@ -62,15 +67,29 @@ class GitHub(Connection):
 
     kind: Literal["github"] = "github"
     url: str = GITHUB_URL
-    host: str = "github.com"
-    """Of the repositories' URLs: those are pushed to and get pull requests there."""
+    web_url: str = "https://github.com"
+    """What URLs of repositories begin with: those are pushed to and get pull requests there."""
+    graphql_url: str = ""
+    """Empty: beside `url`, as at github.com and GitHub Enterprise."""
+    merge_method: Literal["merge", "squash", "rebase"] = "merge"
+    label: str = "pawl"
+    """On an issue: Pawl is to work on it."""
     token_env: str = "PAWL_GITHUB_TOKEN"  # noqa: S105  # not GITHUB_TOKEN, which many shells hold for other ends
     app_id_env: str = "PAWL_GITHUB_APP_ID"
     private_key_env: str = "PAWL_GITHUB_PRIVATE_KEY"
     """Holds the App's key as PEM text, or the path of its file."""
     webhook_secret_env: str = "PAWL_GITHUB_WEBHOOK_SECRET"  # noqa: S105
     login: str = "pawl"
-    """Ours: `pawl[bot]` for an App; what mentions are looked for."""
+    """Pawl's own: exactly `NAME[bot]` for an App. It hears `@NAME`; what it says is an echo."""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.web_url).netloc.lower()
+
+    @property
+    def graphql(self) -> str:
+        server = self.url.removesuffix("/v3") if self.url.endswith("/api/v3") else self.url
+        return self.graphql_url or f"{server}/graphql"
 
 
 class OpenProject(Connection):
@@ -79,21 +98,17 @@ class OpenProject(Connection):
 
     kind: Literal["openproject"] = "openproject"
     url: str
+    field: str
+    """The custom field that is Pawl's, `customField7`: docs/operate/openproject.md says how it is made."""
+    user: int
+    """The id of Pawl's own user."""
+    statuses: dict[str, str] = Field(default_factory=dict[str, str])
+    """What a phase is called there, where it has another name: `{"Todo" = "New"}`."""
+    members: tuple[str, ...] = ()
+    """Ids of users whose words in webhooks are acted on at once; others' wait for the next look."""
     key_env: str = "OPENPROJECT_API_KEY"
     webhook_secret_env: str = "OPENPROJECT_WEBHOOK_SECRET"  # noqa: S105
     login: str = "pawl"
-
-
-class Channel(_Told):
-    """What `/pawl` means in a channel."""
-
-    channel: str
-    """Its id, C012AB3CD."""
-    tracker: str = ""
-    """Where a new ticket is filed; empty: the message itself is the ticket."""
-    team: str = ""
-    repository: str = ""
-    model: str = ""
 
 
 class Slack(Connection):
@@ -110,7 +125,10 @@ class Slack(Connection):
     """Hears of failures and of what waits too long."""
     news_channel: str = ""
     """Hears of tickets that began elsewhere; empty: nobody does."""
-    channels: tuple[Channel, ...] = ()
+    team: str = ""
+    """The workspace's id, T012AB3CD, and Pawl's own user there; empty: the bot token is asked."""
+    bot_user: str = ""
+    channels: tuple[SlackChannel, ...] = ()
 
 
 AnyConnection = Annotated[Linear | GitHub | OpenProject | Slack, Field(discriminator="kind")]
@@ -128,6 +146,9 @@ class Connections(_Told):
     routes: tuple[Route, ...] = ()
     poll_seconds: int = Field(default=60, ge=5, le=86_400)
     """How often every tracker is looked at for what no webhook has told."""
+    author_name: str = Field(default="Pawl", min_length=1, max_length=100)
+    author_email: str = Field(default="pawl@localhost", pattern=r"[^<>@\s]+@[^<>@\s]+")
+    """Who changes are by, as histories of repositories show it. Pawl stays the committer."""
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> Self:
@@ -152,10 +173,18 @@ class Connections(_Told):
     @property
     def trackers(self) -> set[str]:
         """What is looked at by polling: whatever a route names."""
-        return {route.tracker for route in self.routes}
+        return {route.tracker for route in self.all_routes}
+
+    @property
+    def all_routes(self) -> tuple[Route, ...]:
+        """Those of the file, and those of Slack's channels in which tickets are kept."""
+        kept = [channel.route(name) for name, slack in self.of(Slack) for channel in slack.channels]
+        followed = {name for name, connection in self.connections.items() if isinstance(connection, Linear | Slack)}
+        routes = (*self.routes, *(route for route in kept if route))
+        return tuple(route.model_copy(update={"follow": route.tracker in followed}) for route in routes)
 
     def terms(self, settings: Settings) -> Terms:
-        return Terms(routes=self.routes, model=settings.model, reviewer_model=settings.reviewer_model)
+        return Terms(routes=self.all_routes, model=settings.model, reviewer_model=settings.reviewer_model)
 
 
 class _File(_Told):
@@ -164,6 +193,8 @@ class _File(_Told):
     connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     routes: list[dict[str, Any]] | None = None
     poll_seconds: Any = None
+    author_name: Any = None
+    author_email: Any = None
 
     def kinds(self) -> dict[str, str]:
         """By connection: one that is called like a kind need not say it."""
@@ -182,6 +213,12 @@ def secret(variable: str, environ: Mapping[str, str] = os.environ) -> SecretStr 
     """What a variable holds; None when it is empty or has no name."""
     value = environ.get(variable, "").strip() if variable else ""
     return SecretStr(value) if value else None
+
+
+def secrets_in(variable: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Those of one webhook: several, separated by commas, are in force while one replaces another."""
+    held = secret(variable, environ)
+    return [one.strip() for one in held.get_secret_value().split(",") if one.strip()] if held else []
 
 
 def connections_file(settings: Settings) -> Path:
@@ -208,7 +245,7 @@ def _completed(file: _File, settings: Settings, environ: Mapping[str, str]) -> d
     if routes is None and settings.repository:
         trackers = [name for name, kind in kinds.items() if kind in _TRACKERS]
         routes = [{"tracker": name, "repository": settings.repository} for name in trackers]
-    more = {} if file.poll_seconds is None else {"poll_seconds": file.poll_seconds}
+    more = file.model_dump(include={"poll_seconds", "author_name", "author_email"}, exclude_none=True)
     told = {name: {**file.connections.get(name, {}), "kind": kind} for name, kind in kinds.items()}
     return {"connections": told, "routes": routes or [], **more}
 

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     """The file with outside services and routes. Default: `connections.toml` in home, if there is one."""
     repository: str = ""
     """Where tickets of a tracker are worked on, path or URL, when the file of connections names no routes."""
+    ui_url: str = ""
+    """Where people open the Temporal UI, if they can: cards link there."""
     ingress_host: str = "127.0.0.1"
     """The address webhooks are taken at; a public one belongs behind a proxy that speaks TLS."""
     ingress_port: int = Field(default=8378, ge=1, le=65_535)

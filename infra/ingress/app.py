@@ -15,10 +15,10 @@ from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from infra.ingress.deliver import carry
+from infra.ingress.deliver import attend
 from infra.ingress.door import Delivery, Door, Turned
 from infra.ingress.memory import Away, Memory
-from workflows.domain.intake import Leave, Terms, decide
+from workflows.domain.intake import Terms
 
 MOST_BODIES = 100
 """That are on their way in at once. Anybody may send a body; only a signed one gets further."""
@@ -81,11 +81,7 @@ class Ingress:
             self._bodies -= 1
 
     async def _take(self, door: Door, delivery: Delivery) -> None:
-        moves = [move for happening in delivery.happenings for move in decide(happening, self._terms)]
-        done = [
-            move.reason if isinstance(move, Leave) else f"{type(move).__name__} {await carry(self._client, move)}"
-            for move in moves
-        ]
+        done = [word for one in delivery.happenings for word in await attend(self._client, one, self._terms)]
         _LOG.info("%s: %s: %s", door.name, _shown(delivery), ", ".join(done) or "nothing to do")
 
     async def _health(self, _: Request) -> Response:

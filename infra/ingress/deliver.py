@@ -9,9 +9,11 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from infra.client import CALL, start_ticket
 from infra.exits import NotFound, OutOfReach
+from infra.slack.filing import file_task
 from infra.temporal import translated
 from workflows import names
-from workflows.domain.intake import Leave, Move, Nudge, Start, TellMove, TellWords
+from workflows.domain.chat import TaskAsked
+from workflows.domain.intake import Happening, Leave, Move, Nudge, Start, TellMove, TellWords, Terms, decide
 from workflows.domain.model import Record
 from workflows.domain.ticket import TicketRef
 
@@ -28,6 +30,18 @@ class Done(StrEnum):
     TOO_OLD = "older than the run"
     NOBODY = "no run to tell"
     LEFT = "left"
+
+
+async def attend(client: Client, happening: Happening, terms: Terms) -> list[str]:
+    """Do about a happening what is to be done; what became of it, for the log. Once it returns, Temporal has it on
+    disk. Raises PawlError when Temporal did not take all of it: then it may be attended to again."""
+    if isinstance(happening, TaskAsked):
+        with _reached():
+            return ["filed" if await file_task(client, happening, terms) else "filed before"]
+    return [
+        move.reason if isinstance(move, Leave) else f"{type(move).__name__} {await carry(client, move)}"
+        for move in decide(happening, terms)
+    ]
 
 
 async def carry(client: Client, move: Move) -> Done:

@@ -31,6 +31,8 @@ class Route(Record):
     """Empty: the installation's."""
     reviewer_model: str = ""
     usd: Decimal | None = Field(default=None, gt=0)
+    follow: bool = False
+    """Whether the tracker shows an agent at work; set by the connection's kind."""
 
     @property
     def column(self) -> str:
@@ -57,6 +59,7 @@ class Route(Record):
             model=self.model or model,
             reviewer_model=self.reviewer_model or reviewer_model,
             usd=self.usd,
+            follow=self.follow,
         )
 
 
