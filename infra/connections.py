@@ -5,13 +5,14 @@ the ingress and commands alike; each then asks only for the secrets it needs.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from infra.exits import Misused
 from infra.settings import Settings
@@ -132,6 +133,7 @@ class Slack(Connection):
 
 
 AnyConnection = Annotated[Linear | GitHub | OpenProject | Slack, Field(discriminator="kind")]
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PAGE = "docs/operate/connections.md"
 _TRACKERS = ("linear", "openproject")
 """Kinds that have tickets of their own without being told where."""
@@ -149,6 +151,18 @@ class Connections(_Told):
     author_name: str = Field(default="Pawl", min_length=1, max_length=100)
     author_email: str = Field(default="pawl@localhost", pattern=r"[^<>@\s]+@[^<>@\s]+")
     """Who changes are by, as histories of repositories show it. Pawl stays the committer."""
+
+    @field_validator("connections")
+    @classmethod
+    def _have_usable_names(cls, named: dict[str, AnyConnection]) -> dict[str, AnyConnection]:
+        """They stand in workflow ids, schedules and the paths of webhooks."""
+        for name in named:
+            if name == "board" or not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} cannot be the name of a connection: use small letters, digits and dashes, and not "
+                    "board, which is the local one"
+                )
+        return named
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> Self:

@@ -72,6 +72,8 @@ def test_several_connections_of_a_kind_each_with_its_own_variables(tmp_path: Pat
         ("[connections.linear]\nkey = 'lin_api_x'", "key connections.linear.key: Extra inputs"),
         ("[[routes]]\ntracker = 'linear'\nrepository = '/r'", "no connection is called 'linear'"),
         ("[connections.linear]\n[[routes]]\ntracker = 'linear'", "key routes.0.repository: Field required"),
+        ("[connections.board]\nkind = 'linear'", "'board' cannot be the name of a connection"),
+        ("[connections.'a:b']\nkind = 'linear'", "'a:b' cannot be the name of a connection"),
         ("poll_seconds = 1", "key poll_seconds"),
         ("colour = 'red'", "key colour"),
         ("connections = 3", "key connections"),
