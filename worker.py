@@ -40,12 +40,13 @@ from infra.connections import read_connections
 from infra.exits import Misused, OutOfReach, PawlError
 from infra.journal import journal_of
 from infra.runner import tuned_worker
-from infra.schedules import ensure_looks
+from infra.schedules import ensure_schedules
 from infra.secrets import gateway_secret
 from infra.settings import Settings
 from infra.spare import wait_until_needed
 from infra.temporal import connect, exit_now
 from workflows import names
+from workflows.digest import DigestFlow
 from workflows.filing import Filing
 from workflows.ports import Port
 from workflows.ports.sandbox import BadSpec, PolicyUnsupported, SandboxError
@@ -53,7 +54,7 @@ from workflows.session import Session
 from workflows.sync import Sync
 from workflows.ticket import Ticket
 
-FLOWS = (Ticket, Session, Sync, Filing)
+FLOWS = (Ticket, Session, Sync, Filing, DigestFlow)
 Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Port]]]
 
 
@@ -111,7 +112,7 @@ async def run(settings: Settings, plugins: Sequence[Plugin], capabilities: Capab
     ):
         print(f"The worker is ready: queue {names.WORK} at {client.service_client.config.target_host}.", flush=True)
         if (table := read_connections(settings)).connections:
-            await ensure_looks(client, table, sorted(table.trackers))
+            await ensure_schedules(client, table)
         await stopping.wait()
 
 

@@ -1,5 +1,6 @@
 """Looking for what no webhook has told, and doing about it what the webhook would have done."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +10,13 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.errors import again
-from infra.client import tickets_under_way
+from infra.client import TicketLine, list_tickets, ticket_status, tickets_under_way
 from infra.exits import PawlError
 from infra.ingress.deliver import Done, carry
+from workflows.domain.chat import Waiting
 from workflows.domain.events import phase_of
 from workflows.domain.intake import CardSeen, Happening, Move, Start, TellMove, Terms, decide
+from workflows.domain.ticket import Phase
 from workflows.ports.intake import Intake, Reconcile, Reconciled
 from workflows.ports.tracker import FindNews, Tracker
 
@@ -66,6 +69,24 @@ class TemporalIntake(Intake):
             told=sum(told for _, told in counted),
             redelivered=await asks(since - OVERLAP) if asks else 0,
         )
+
+    @activity.defn
+    async def list_waiting(self) -> list[Waiting]:
+        try:
+            lines = await list_tickets(self.client, waiting=True)
+            return list(await asyncio.gather(*(self._waiting(line) for line in lines)))
+        except PawlError as error:
+            raise again(str(error)) from error
+
+    async def _waiting(self, line: TicketLine) -> Waiting:
+        """What a ticket says itself; where it does not answer, what the server knows of it."""
+        try:
+            status = await ticket_status(self.client, line.workflow_id)
+            since, url = status.since or line.started, status.pull_request.url if status.pull_request else ""
+        except PawlError:
+            since, url = line.started, ""
+        phase = phase_of(line.phase) or Phase.BLOCKED
+        return Waiting(identifier=line.identifier, title=line.title, phase=phase, since=since, url=url)
 
     async def _done(self, happening: Happening, since: datetime, phases: Mapping[str, str]) -> tuple[list[str], int]:
         """What was started, and how much was passed on."""

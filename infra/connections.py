@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -148,9 +149,19 @@ class Connections(_Told):
     routes: tuple[Route, ...] = ()
     poll_seconds: int = Field(default=60, ge=5, le=86_400)
     """How often every tracker is looked at for what no webhook has told."""
+    digest: str = "0 9 * * 1-5"
+    """When Slack's ops channel is told what waits for people, as cron has it; empty: never."""
+    timezone: str = "UTC"
     author_name: str = Field(default="Pawl", min_length=1, max_length=100)
     author_email: str = Field(default="pawl@localhost", pattern=r"[^<>@\s]+@[^<>@\s]+")
     """Who changes are by, as histories of repositories show it. Pawl stays the committer."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name != "UTC" and name not in available_timezones():  # not every machine has a list of them
+            raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin")
+        return name
 
     @field_validator("connections")
     @classmethod
@@ -207,6 +218,8 @@ class _File(_Told):
     connections: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     routes: list[dict[str, Any]] | None = None
     poll_seconds: Any = None
+    digest: Any = None
+    timezone: Any = None
     author_name: Any = None
     author_email: Any = None
 
@@ -259,7 +272,7 @@ def _completed(file: _File, settings: Settings, environ: Mapping[str, str]) -> d
     if routes is None and settings.repository:
         trackers = [name for name, kind in kinds.items() if kind in _TRACKERS]
         routes = [{"tracker": name, "repository": settings.repository} for name in trackers]
-    more = file.model_dump(include={"poll_seconds", "author_name", "author_email"}, exclude_none=True)
+    more = file.model_dump(exclude={"connections", "routes"}, exclude_none=True)
     told = {name: {**file.connections.get(name, {}), "kind": kind} for name, kind in kinds.items()}
     return {"connections": told, "routes": routes or [], **more}
 

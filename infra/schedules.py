@@ -1,6 +1,5 @@
 """The Temporal Schedules of this installation: a look at every tracker, as often as the table says."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio.client import (
@@ -17,7 +16,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from infra.connections import Connections
+from infra.connections import Connections, Slack
+from infra.exits import Misused
 from infra.temporal import translated
 from workflows import names
 from workflows.sync import SyncOrder
@@ -25,20 +25,23 @@ from workflows.sync import SyncOrder
 _CALL = timedelta(seconds=10)
 
 
-async def ensure_looks(client: Client, table: Connections, trackers: Sequence[str]) -> None:
-    """Have every tracker looked at, and no other: the workers of one installation share one table. What a person paused
-    stays paused."""
-    for name in trackers:
-        with translated(f"the schedule {names.sync_id(name)}"):
-            await _ensure(client, name, timedelta(seconds=table.poll_seconds))
+async def ensure_schedules(client: Client, table: Connections) -> None:
+    """Have every tracker looked at and what waits told, and nothing else of the kind: the workers of one installation
+    share one table. What a person paused stays paused. Raises Misused for a calendar that cannot be read."""
+    wanted = {names.sync_id(name): _look(name, timedelta(seconds=table.poll_seconds)) for name in table.trackers}
+    if table.digest and any(table.of(Slack)):
+        wanted[names.DIGEST] = _digest(table.digest, table.timezone)
+    for name, schedule in wanted.items():
+        with translated(f"the schedule {name}"):
+            await _ensure(client, name, schedule)
     with translated("the schedules"):
         async for there in await client.list_schedules():
-            if there.id.startswith(names.SYNC) and there.id not in {names.sync_id(name) for name in trackers}:
+            if there.id not in wanted and (there.id.startswith(names.SYNC) or there.id == names.DIGEST):
                 await _delete(client, there.id)
 
 
-async def _ensure(client: Client, tracker: str, every: timedelta) -> None:
-    wanted = Schedule(
+def _look(tracker: str, every: timedelta) -> Schedule:
+    return Schedule(
         action=ScheduleActionStartWorkflow(
             "Sync",
             SyncOrder(tracker=tracker),
@@ -49,15 +52,34 @@ async def _ensure(client: Client, tracker: str, every: timedelta) -> None:
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
     )
+
+
+def _digest(cron: str, timezone: str) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            "Digest", id=names.DIGEST, task_queue=names.WORK, static_summary="Tell what waits for people"
+        ),
+        spec=ScheduleSpec(cron_expressions=[cron], time_zone_name=timezone),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=1)),
+    )
+
+
+async def _ensure(client: Client, name: str, wanted: Schedule) -> None:
+    is_look = name.startswith(names.SYNC)
     try:
-        await client.create_schedule(names.sync_id(tracker), wanted, trigger_immediately=True, rpc_timeout=_CALL)
+        await client.create_schedule(name, wanted, trigger_immediately=is_look, rpc_timeout=_CALL)
     except ScheduleAlreadyRunningError:
 
         def renewed(now: ScheduleUpdateInput) -> ScheduleUpdate:
             wanted.state = now.description.schedule.state
             return ScheduleUpdate(wanted)
 
-        await client.get_schedule_handle(names.sync_id(tracker)).update(renewed, rpc_timeout=_CALL)
+        await client.get_schedule_handle(name).update(renewed, rpc_timeout=_CALL)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+            raise
+        said = f"The calendar of the schedule {name} cannot be used: {error.message}."
+        raise Misused(said, "Correct `digest` and `timezone` in connections.toml.") from error
 
 
 async def _delete(client: Client, schedule: str) -> None:

@@ -34,6 +34,8 @@ def ticket_account(ref: TicketRef, first_run_id: str) -> str:
     return f"{ref.id}.{first_run_id[-8:]}"
 
 
+DIGEST = "digest"
+"""The schedule that tells what waits for people, and what the ids of its runs begin with."""
 SYNC = "sync:"
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from temporalio import activity
 
 from infra.files import locked
-from workflows.ports.notify import Note, Notify
+from workflows.ports.notify import Digest, Note, Notify
 
 _MOST_CHARS = 500
 
@@ -30,6 +30,10 @@ class ConsoleNotify(Notify):
     @activity.defn
     async def post_note(self, note: Note) -> None:
         await asyncio.to_thread(self._say, note)
+
+    @activity.defn
+    async def post_digest(self, digest: Digest) -> None:
+        """A log tells of each ticket when it begins to wait: `pawl list --waiting` shows what waits now."""
 
     def _say(self, note: Note) -> None:
         key = quote(note.key, safe=":/. ")

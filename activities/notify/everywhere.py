@@ -1,12 +1,12 @@
 """Notes said in several places at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
 from temporalio import activity
 
-from workflows.ports.notify import Note, Notify
+from workflows.ports.notify import Digest, Note, Notify
 
 
 @dataclass
@@ -18,7 +18,15 @@ class EverywhereNotify(Notify):
     @activity.defn
     async def post_note(self, note: Note) -> None:
         """Raises what the first place raised that failed, when all have been tried."""
-        results = await asyncio.gather(*(place.post_note(note) for place in self.places), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await _all(place.post_note(note) for place in self.places)
+
+    @activity.defn
+    async def post_digest(self, digest: Digest) -> None:
+        """Raises as `post_note` does."""
+        await _all(place.post_digest(digest) for place in self.places)
+
+
+async def _all(saying: Iterable[Awaitable[None]]) -> None:
+    for result in await asyncio.gather(*saying, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

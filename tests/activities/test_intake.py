@@ -15,13 +15,17 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.intake import TemporalIntake
 from activities.tracker.board import BoardTracker
 from infra import board, schedules
-from infra.connections import Connections
-from tests.infra.ingress.recorder import Recorder, ended, heard, runs
+from infra.client import start_ticket
+from infra.connections import Connections, Linear
+from infra.exits import Misused
+from tests.infra.ingress.recorder import WAITS, Recorder, ended, heard, runs
 from workflows import names
+from workflows.domain.chat import Waiting
 from workflows.domain.intake import CardSeen, Terms, WordsSaid
+from workflows.domain.order import TicketOrder
 from workflows.domain.people import Person, Trust
 from workflows.domain.routes import AGENT_TODO, Route
-from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.ticket import Phase, Ticket, TicketRef
 from workflows.ports.intake import Reconcile, Reconciled
 from workflows.ports.tracker import FindNews, News
 from workflows.sync import Sync
@@ -144,18 +148,18 @@ async def test_the_schedule_looks_and_goes_on_where_the_last_look_ended(client: 
     terms, name = named("schedule")
     tracker = ToldTracker(tmp_path, [News(until=now()), News(until=now() + timedelta(seconds=1))])
     intake = TemporalIntake(client, tracker, terms)
-    table = Connections(poll_seconds=5)
+    looking = Connections(connections={name: Linear()}, routes=terms.routes, poll_seconds=5)
     async with working(client, intake):
-        await schedules.ensure_looks(client, table, [name])
+        await schedules.ensure_schedules(client, looking)
         handle = client.get_schedule_handle(names.sync_id(name))
         await until(lambda: len(tracker.asked) >= 1)
         await handle.pause(note="by a person")
-        await schedules.ensure_looks(client, table, [name])
+        await schedules.ensure_schedules(client, looking)
         assert (await handle.describe()).schedule.state.paused, "what a person paused stays paused"
         await handle.trigger()
         await until(lambda: len(tracker.asked) >= 2)
         assert tracker.asked[1].since > tracker.asked[0].since + timedelta(hours=12), "the first look goes far back"
-        await schedules.ensure_looks(client, table, [])
+        await schedules.ensure_schedules(client, Connections())
         assert names.sync_id(name) not in [there.id async for there in await client.list_schedules()]
 
 
@@ -167,3 +171,32 @@ async def test_a_look_that_ends_early_is_followed_by_another_in_the_same_run(cli
             "Sync", {"tracker": name, "days": 7}, id=f"sync:{name}:now", task_queue=names.WORK, result_type=Reconciled
         )
     assert (len(tracker.asked), result.complete) == (2, True)
+
+
+async def test_the_digest_has_a_schedule_where_slack_is_and_a_calendar_that_is_none_is_told(client: Client) -> None:
+    slack = Connections.model_validate({"connections": {"slack": {"kind": "slack"}}, "timezone": "Europe/Berlin"})
+    await schedules.ensure_schedules(client, slack)
+    described = await client.get_schedule_handle(names.DIGEST).describe()
+    assert described.schedule.spec.time_zone_name == "Europe/Berlin"
+    with pytest.raises(Misused, match="digest"):
+        await schedules.ensure_schedules(client, slack.model_copy(update={"digest": "every now and then"}))
+    await schedules.ensure_schedules(client, Connections())
+    assert names.DIGEST not in [there.id async for there in await client.list_schedules()]
+
+
+async def test_what_waits_is_listed_also_where_a_ticket_does_not_answer(client: Client, tmp_path: Path) -> None:
+    """The recorder has no status to tell."""
+    terms, name = named("waiting")
+    intake = TemporalIntake(client, ToldTracker(tmp_path), terms)
+    order = TicketOrder(
+        ref=TicketRef(tracker=name, id="1"), identifier=name, repository="/srv/shop", model="a:m", label=WAITS
+    )
+    async with working(client, intake):
+        started = await start_ticket(client, order)
+        waiting: list[Waiting] = []
+        for _ in range(100):
+            if waiting := [one for one in await intake.list_waiting() if one.identifier == name]:
+                break
+            await asyncio.sleep(0.1)
+        await ended(client, started.workflow_id)
+    assert [(one.phase, one.since <= now()) for one in waiting] == [(Phase.PLAN_GATE, True)]

@@ -1,6 +1,7 @@
 """Which tracker and which forge a request goes to."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from activities.tracker.router import TrackerRouter
 from infra import board
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Phase, TicketRef
-from workflows.ports.notify import Note, Notify
+from workflows.ports.notify import Digest, Note, Notify
 from workflows.ports.tracker import MoveTicket
 
 
@@ -63,6 +64,9 @@ class _Place(Notify):
         if self.broken:
             raise ApplicationError("away")
 
+    async def post_digest(self, digest: Digest) -> None:
+        self.heard.append(digest.key)
+
 
 async def test_a_place_that_fails_keeps_no_note_from_the_others() -> None:
     heard: list[str] = []
@@ -70,3 +74,10 @@ async def test_a_place_that_fails_keeps_no_note_from_the_others() -> None:
     with pytest.raises(ApplicationError, match="away"):
         await places.post_note(Note(key="k", identifier="T-1", phase=Phase.DONE, text="t"))
     assert heard == ["k", "k"]
+
+
+async def test_a_digest_is_told_everywhere() -> None:
+    heard: list[str] = []
+    digest = Digest(key="d", at=datetime.now(UTC), waiting=())
+    await EverywhereNotify([_Place(heard), _Place(heard)]).post_digest(digest)
+    assert heard == ["d", "d"]

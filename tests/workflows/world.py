@@ -35,7 +35,7 @@ from workflows.ports.agent import Agent
 from workflows.ports.context import Context, GatherContext, GatheredContext
 from workflows.ports.forge import PublishChange
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
-from workflows.ports.notify import Note, Notify
+from workflows.ports.notify import Digest, Note, Notify
 from workflows.ports.tracker import MoveTicket, PostComment, Remark
 from workflows.ports.workspace import (
     Carried,
@@ -248,3 +248,7 @@ class _Notify(_Adapter, Notify):
     @activity.defn
     async def post_note(self, note: Note) -> None:
         await self.world.heard(note)
+
+    @activity.defn
+    async def post_digest(self, digest: Digest) -> None:
+        await self.world.heard(digest)

@@ -1,5 +1,6 @@
 """What starts a ticket, what people see of it while it runs, and what it ends with."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from pydantic import Field
@@ -55,6 +56,8 @@ class TicketStatus(Record):
     account: str
     phase: Phase
     paused: bool = False
+    since: datetime | None = None
+    """When it entered the phase."""
     waiting_for: str = ""
     """What a person can do now, as a sentence; empty when nobody is needed."""
     subject: str = ""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
+from workflows.domain.chat import Waiting
 from workflows.domain.model import Record
 from workflows.ports import PATIENT, Port
 
@@ -50,3 +51,8 @@ class Intake(Port):
     async def reconcile(self, request: Reconcile) -> Reconciled:
         """Look at the tracker and at what is under way, and do about it what the webhooks would have done. Doing it
         twice, or after the webhook came after all, changes nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def list_waiting(self) -> list[Waiting]:
+        """The tickets that wait for a person, at most 100."""

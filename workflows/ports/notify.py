@@ -1,11 +1,12 @@
 """Telling people that a ticket waits for them or has ended."""
 
 from abc import abstractmethod
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
+from workflows.domain.chat import Waiting
 from workflows.domain.model import Record
 from workflows.domain.ticket import Phase, TicketRef
 from workflows.ports import PATIENT, Port
@@ -30,6 +31,15 @@ class Note(Record):
     """For the people who keep Pawl running, not only those of the ticket."""
 
 
+class Digest(Record):
+    """What waits for people, for those who keep Pawl running."""
+
+    key: str
+    """The same key is said once."""
+    at: datetime
+    waiting: tuple[Waiting, ...]
+
+
 class Notify(Port):
     """Telling people that a ticket waits for them or has ended."""
 
@@ -39,3 +49,8 @@ class Notify(Port):
     @abstractmethod
     async def post_note(self, note: Note) -> None:
         """Say it, once per key."""
+
+    @activity.defn
+    @abstractmethod
+    async def post_digest(self, digest: Digest) -> None:
+        """Say what waits, once per key, where such things are read; nothing where nothing waits."""

@@ -8,9 +8,10 @@ from temporalio import activity
 from activities.errors import again
 from activities.notify.slack.faces import alarm_blocks, detail_blocks, head_blocks, head_text
 from activities.slack.calls import Json, Missing, SlackCalls
-from activities.slack.messages import Locks, Messages, keyed, message, state_of
+from activities.slack.messages import Locks, Messages, keyed, message, section, state_of
 from workflows.domain.chat import Place, SlackChannel, place_of
-from workflows.ports.notify import Note, Notify
+from workflows.domain.chat import digest as digest_text
+from workflows.ports.notify import Digest, Note, Notify
 
 
 @dataclass
@@ -46,6 +47,15 @@ class SlackNotify(Notify):
                     await self._in_channel(note, channel, f"ticket:{ticket}")
             except Missing as error:
                 raise again(f"A message in Slack went away while it was looked at: {error}") from error
+
+    @activity.defn
+    async def post_digest(self, digest: Digest) -> None:
+        text, key, channel = digest_text(digest.waiting, digest.at), f"digest:{_digest(digest.key)}", self.ops
+        if not text or not channel:
+            return
+        async with self._locks.of("ops"):
+            if not await self._messages.find(channel, key):
+                await self._messages.post(channel, message(key, text.partition("\n")[0], [section(text)]))
 
     async def _alarm(self, note: Note) -> None:
         key = f"alarm:{_digest(note.key)}"

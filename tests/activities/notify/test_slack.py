@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -14,10 +14,10 @@ from tests.fakes import slack as fake
 from tests.fakes.service import Fault
 from tests.fakes.slack import BOT_TOKEN, CHANNEL, OPS, TEAM, FakeSlack, shown_of
 from tests.fakes.slack_rules import Json
-from workflows.domain.chat import APPROVE, REQUEST_CHANGES, Bound, Place, SlackChannel
+from workflows.domain.chat import APPROVE, REQUEST_CHANGES, Bound, Place, SlackChannel, Waiting
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Phase, TicketRef
-from workflows.ports.notify import Note
+from workflows.ports.notify import Digest, Note
 
 REF = TicketRef(tracker="linear", id="9f3c")
 HASH = "3f2a9c1055e1"
@@ -66,6 +66,19 @@ async def test_a_ticket_has_one_message_that_is_edited_and_a_thread_with_the_det
     assert "Merged." in shown_of(head)
     assert "*The plan*\n\n• first" in shown_of(slack.replies(CHANNEL, head["ts"])[0])
     assert len(slack.replies(CHANNEL, head["ts"])) == 2
+
+
+async def test_a_digest_is_said_once_in_the_ops_channel_and_not_when_nothing_waits(
+    slack: FakeSlack,
+) -> None:
+    at = datetime(2026, 1, 3, tzinfo=UTC)
+    waiting = Waiting(identifier="ENG-12", phase=Phase.PLAN_GATE, since=at - timedelta(days=2))
+    for key, what in (("quiet", ()), ("monday", (waiting,)), ("monday", (waiting,))):
+        await notifier(slack).post_digest(Digest(key=key, at=at, waiting=what))
+    assert not slack.roots(CHANNEL)
+    (said,) = slack.roots(OPS)
+    assert "ENG-12" in shown_of(said)
+    assert "for 2 days" in shown_of(said)
 
 
 async def test_an_answer_to_somebody_leaves_the_buttons_there(slack: FakeSlack) -> None:

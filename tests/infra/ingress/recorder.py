@@ -12,8 +12,11 @@ from infra.ingress.deliver import CARD_MOVED, PULL_REQUEST_MOVED, SAID
 from workflows import names
 from workflows.domain.intake import CardMove, Words
 from workflows.domain.order import TicketOrder
+from workflows.domain.ticket import Phase
 
 ENDS = "end"
+WAITS = "waits for a person"
+"""An order's label."""
 
 
 @workflow.defn(name="Ticket")
@@ -29,6 +32,10 @@ class Recorder:
         if order.base_branch:
             update = names.PULL_REQUEST.value_set(order.base_branch)
             workflow.upsert_search_attributes([update])  # pyright: ignore[reportUnknownMemberType]
+        if order.label == WAITS:
+            workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]
+                [names.NEEDS_PERSON.value_set(True), names.PHASE.value_set(Phase.PLAN_GATE.value)]
+            )
         await workflow.wait_condition(lambda: self._ended)
         return self._heard
 
