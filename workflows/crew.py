@@ -84,6 +84,7 @@ class TicketCrew(TicketSteps):
         while True:
             self._raised = False
             await workflow.wait_condition(lambda: not self._status.paused)
+            self._halted = False
             early, self._steering = tuple(said.note for said in self._steering), []
             order = order.model_copy(update={"opening": order.opening + early})
             try:
@@ -98,8 +99,10 @@ class TicketCrew(TicketSteps):
                 order = order.model_copy(update={"opening": (*order.opening, await self._answer_to(outcome.question))})
             elif outcome.end is SessionEnd.BLOCKED:
                 await self._blocked(outcome.detail)
-            elif outcome.end is SessionEnd.CANCELLED:
+            elif outcome.end is SessionEnd.CANCELLED and not self._halted:
                 await self._blocked(f"Somebody cancelled the session {order.session} in Temporal.")
+            elif outcome.end is SessionEnd.CANCELLED:
+                self.tell(f"The {role} was stopped in the middle of a turn, and goes on with it after a resume")
             elif outcome.stop and (used_up := _USED_UP.get(outcome.stop)):
                 if not self._raised:
                     await self._topped_up(outcome.detail or used_up)
@@ -183,10 +186,13 @@ class TicketCrew(TicketSteps):
                         child.done()
                         or bool(self._steering)
                         or self._status.paused != paused
+                        or self._halted
                         or (bool(self._top_ups) and raising.done())
                     )
                 )
-                if child.done():
+                if self._halted:
+                    child.cancel()
+                if child.done() or self._halted:
                     await raising
                     return await child
                 paused = await self._pass_on(child, paused)

@@ -102,6 +102,8 @@ class TicketDesk:
         self._steering: list[Decision] = []
         self._top_ups: list[Decision] = []
         self._resumed = 0
+        self._halted = False
+        """Somebody pressed their place's stop: the session under way ends in the middle of its turn."""
         self._shown_phase = Phase.TODO.value
         self._heard = Heard()
         self._lines_told = 0

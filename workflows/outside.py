@@ -89,6 +89,7 @@ class OutsideDesk(TicketDesk):
 
     def _obey_words(self, words: Words) -> str:
         """What the person is answered; empty when what they said was done without more ado."""
+        self._halted = self._halted or words.stop
         stops = (Action.PAUSE, Decision(note="the place's own stop"))
         meaning = stops if words.stop else meaning_of_words(self._status.phase, words.text)
         if meaning is None:
@@ -100,7 +101,7 @@ class OutsideDesk(TicketDesk):
         if why := self.hear(action, decision, words.by, _zoned(words.at) if words.at else None):
             return not_accepted(action, why)
         if words.stop:
-            return "Paused: nothing new starts. `resume` goes on, `abort` ends the ticket."
+            return "Stopped: the agent halts at once. `resume` goes on at the same turn, `abort` ends the ticket."
         waits = self._status.paused or self._status.phase.waits_for_a_person
         return steering_answer(self._status.phase, self._status.paused) if action is Action.STEER and waits else ""
 

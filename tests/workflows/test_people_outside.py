@@ -165,7 +165,7 @@ async def test_the_places_own_stop_pauses_and_is_answered(start: StartTicket) ->
     run = await start(world)
     await run.until(lambda _: bool(world.of(TakeTurn)))
     await say(run, "whatever it says", stop=True)
-    assert "`resume` goes on, `abort` ends" in (await answers(run, world))[0]
+    assert "`resume` goes on at the same turn, `abort` ends" in (await answers(run, world))[0]
     assert (await run.status()).paused
     await asyncio.sleep(0.8)
     taken = len(world.of(TakeTurn))
@@ -177,6 +177,22 @@ async def test_the_places_own_stop_pauses_and_is_answered(start: StartTicket) ->
     await run.until(lambda _: len(world.of(TakeTurn)) > taken)
     await say(run, "abort")
     assert (await run.outcome()).phase is Phase.CANCELLED
+
+
+async def test_the_places_own_stop_ends_a_turn_in_its_middle_and_a_resume_goes_on_with_it(start: StartTicket) -> None:
+    world = World(delays={"take_turn": 60})
+    run = await start(world)
+    await run.until(lambda _: bool(world.of(TakeTurn)))
+    await say(run, "stop, please", stop=True)
+    await run.until(lambda status: any("in the middle of a turn" in line for line in status.story))
+    world.delays = {}
+    await asyncio.sleep(0.5)
+    assert len(world.of(TakeTurn)) == 1
+    await say(run, "resume")
+    await run.until(Phase.PLAN_GATE)
+    assert [(turn.session, turn.seq) for turn in world.of(TakeTurn)][:2] == [(world.of(TakeTurn)[0].session, 1)] * 2
+    await say(run, "reject", key="comment:end")
+    assert (await run.outcome()).phase is Phase.DECLINED
 
 
 async def test_an_older_move_and_one_heard_before_change_nothing(start: StartTicket) -> None:
