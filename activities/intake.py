@@ -94,7 +94,7 @@ class TemporalIntake(Intake):
         for move in decide(happening, self.terms):
             if _is_known(happening, move, since, phases) or f"{type(move).__name__} {happening.id}" in self._carried:
                 continue
-            done = await carry(self.client, move)
+            done = await carry(self.client, move, self.terms.ui)
             if isinstance(move, Start) and done is Done.STARTED:
                 started.append(move.order.identifier)
             told += done is Done.TOLD

@@ -209,7 +209,9 @@ class Connections(_Told):
         return tuple(route.model_copy(update={"follow": route.tracker in followed}) for route in routes)
 
     def terms(self, settings: Settings) -> Terms:
-        return Terms(routes=self.all_routes, model=settings.model, reviewer_model=settings.reviewer_model)
+        return Terms(
+            routes=self.all_routes, model=settings.model, reviewer_model=settings.reviewer_model, ui=settings.ui_url
+        )
 
 
 class _File(_Told):

@@ -35,9 +35,9 @@ async def ensure_schedules(client: Client, table: Connections) -> None:
         with translated(f"the schedule {name}"):
             await _ensure(client, name, schedule)
     with translated("the schedules"):
-        async for there in await client.list_schedules():
-            if there.id not in wanted and (there.id.startswith(names.SYNC) or there.id == names.DIGEST):
-                await _delete(client, there.id)
+        looks = [one.id async for one in await client.list_schedules() if one.id.startswith(names.SYNC)]
+        for left in {*looks, names.DIGEST} - wanted.keys():
+            await _delete(client, left)
 
 
 def _look(tracker: str, every: timedelta) -> Schedule:

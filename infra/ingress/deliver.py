@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import quote
 
 from temporalio.client import Client, WorkflowExecutionStatus
 
@@ -15,6 +16,7 @@ from workflows import names
 from workflows.domain.chat import TaskAsked
 from workflows.domain.intake import Happening, Leave, Move, Nudge, Start, TellMove, TellWords, Terms, decide
 from workflows.domain.model import Record
+from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import TicketRef
 
 CARD_MOVED, SAID, PULL_REQUEST_MOVED = "card-moved", "said", "pull-request-moved"
@@ -39,18 +41,18 @@ async def attend(client: Client, happening: Happening, terms: Terms) -> list[str
         with _reached():
             return ["filed" if await file_task(client, happening, terms) else "filed before"]
     return [
-        move.reason if isinstance(move, Leave) else f"{type(move).__name__} {await carry(client, move)}"
+        move.reason if isinstance(move, Leave) else f"{type(move).__name__} {await carry(client, move, terms.ui)}"
         for move in decide(happening, terms)
     ]
 
 
-async def carry(client: Client, move: Move) -> Done:
+async def carry(client: Client, move: Move, ui: str = "") -> Done:
     """Carry out one move. Once it returns, Temporal has it on disk, whether or not a worker runs; done twice it has
     the effect of once. Raises PawlError when Temporal did not take it: then it may be carried again."""
     with _reached():
         match move:
             case Start():
-                started = await start_ticket(client, move.order, asked=move.at)
+                started = await start_ticket(client, _linked(move.order, client.namespace, ui), asked=move.at)
                 return Done.STARTED if started.fresh else Done.STARTED_BEFORE
             case TellMove():
                 return await _tell(client, move.ref, CARD_MOVED, move.move, move.move.at)
@@ -60,6 +62,12 @@ async def carry(client: Client, move: Move) -> Done:
                 return await _nudge(client, move)
             case Leave():
                 return Done.LEFT
+
+
+def _linked(order: TicketOrder, namespace: str, ui: str) -> TicketOrder:
+    """With the page of its run for people, where they can open the Temporal UI."""
+    page = f"{ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(names.ticket_workflow_id(order.ref), safe='')}"
+    return order.model_copy(update={"ui": page}) if ui else order
 
 
 async def _tell(client: Client, ref: TicketRef, signal: str, what: Record, at: datetime | None) -> Done:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.intake import TemporalIntake
@@ -158,9 +159,12 @@ async def test_the_schedule_looks_and_goes_on_where_the_last_look_ended(client: 
         assert (await handle.describe()).schedule.state.paused, "what a person paused stays paused"
         await handle.trigger()
         await until(lambda: len(tracker.asked) >= 2)
+        await handle.unpause()
         assert tracker.asked[1].since > tracker.asked[0].since + timedelta(hours=12), "the first look goes far back"
+        await until(lambda: len(tracker.asked) >= 3)  # by then it is listed
         await schedules.ensure_schedules(client, Connections())
-        assert names.sync_id(name) not in [there.id async for there in await client.list_schedules()]
+        with pytest.raises(RPCError, match="not found"):
+            await handle.describe()
 
 
 async def test_a_look_that_ends_early_is_followed_by_another_in_the_same_run(client: Client, tmp_path: Path) -> None:
@@ -181,7 +185,8 @@ async def test_the_digest_has_a_schedule_where_slack_is_and_a_calendar_that_is_n
     with pytest.raises(Misused, match="digest"):
         await schedules.ensure_schedules(client, slack.model_copy(update={"digest": "every now and then"}))
     await schedules.ensure_schedules(client, Connections())
-    assert names.DIGEST not in [there.id async for there in await client.list_schedules()]
+    with pytest.raises(RPCError, match="not found"):
+        await client.get_schedule_handle(names.DIGEST).describe()
 
 
 async def test_what_waits_is_listed_also_where_a_ticket_does_not_answer(client: Client, tmp_path: Path) -> None:

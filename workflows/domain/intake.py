@@ -128,6 +128,8 @@ class Terms(Record):
     routes: tuple[Route, ...] = ()
     model: str = ""
     reviewer_model: str = ""
+    ui: str = ""
+    """Where people open the Temporal UI; empty: cards do not link there."""
 
 
 def decide(happening: Happening, terms: Terms) -> tuple[Move, ...]:

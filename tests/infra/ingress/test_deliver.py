@@ -129,3 +129,13 @@ async def test_a_server_that_was_never_there_is_out_of_reach() -> None:
     client = await Client.connect("127.0.0.1:9", lazy=True, data_converter=DATA_CONVERTER)
     with pytest.raises(OutOfReach):
         await carry(client, start(new_ref()))
+
+
+async def test_a_card_can_link_to_its_run_where_people_open_the_ui(client: Client) -> None:
+    ref = new_ref()
+    await carry(client, start(ref), "https://temporal.example.com/")
+    history = await client.get_workflow_handle(names.ticket_workflow_id(ref)).fetch_history()
+    (order,) = await client.data_converter.decode(
+        history.events[0].workflow_execution_started_event_attributes.input.payloads, [TicketOrder]
+    )
+    assert order.ui == f"https://temporal.example.com/namespaces/default/workflows/ticket%3Alinear%3A{ref.id}"
