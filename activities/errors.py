@@ -3,24 +3,28 @@
 from datetime import timedelta
 
 import httpx
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from workflows.domain.failures import Failure
 from workflows.domain.shown import visible
 from workflows.ports.sandbox import BadSpec, Denied, PolicyUnsupported, SandboxError
 
+FORESEEN = ApplicationErrorCategory.BENIGN
+"""What we name ourselves is told in a line of its own; the SDK would add a page of its innards to the log each time."""
 FINAL = (PolicyUnsupported, Denied, BadSpec)
 """What of a sandbox's errors only a person can mend."""
 
 
 def stop(failure: Failure, cause: str, next_step: str = "") -> ApplicationError:
     """A failure no retry can mend. The ticket waits in Blocked and shows cause and next step to people."""
-    return ApplicationError(visible(f"{cause} {next_step}".strip()), type=failure.value, non_retryable=True)
+    return ApplicationError(
+        visible(f"{cause} {next_step}".strip()), type=failure.value, non_retryable=True, category=FORESEEN
+    )
 
 
 def again(cause: str, after: timedelta | None = None) -> ApplicationError:
     """A failure that may pass. `after` is how long the service asked us to wait."""
-    return ApplicationError(visible(cause), type=Failure.OUT_OF_REACH.value, next_retry_delay=after)
+    return ApplicationError(visible(cause), type=Failure.OUT_OF_REACH.value, next_retry_delay=after, category=FORESEEN)
 
 
 def from_response(service: str, response: httpx.Response) -> ApplicationError:

@@ -41,6 +41,8 @@ class StackFile(Record):
     board: str
     """The folder of the board that the worker works on."""
     pids: dict[str, int]
+    ingress: str = ""
+    """Where webhooks are taken; empty when none are."""
 
 
 def server_file(settings: Settings) -> ServerFile | None:

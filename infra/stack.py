@@ -80,6 +80,10 @@ class Stack:
             await self.stop(0)
             raise
 
+    @property
+    def ingress_url(self) -> str:
+        return f"http://{self.settings.ingress_host}:{self.settings.ingress_port}"
+
     def pid(self, part: str) -> int:
         return self._running[Part(part)].pid
 
@@ -178,6 +182,7 @@ class Stack:
             gateway=self.settings.gateway_url,
             board=str(self.settings.board_folder),
             pids=pids,
+            ingress=self.ingress_url if Part.INGRESS in self._running else "",
         )
         home.write(self.settings, stack)
 
@@ -185,7 +190,7 @@ class Stack:
         return await gateway_client.is_healthy(self.settings)
 
     async def _ingress_is_ready(self, _: int) -> bool:
-        return await _answers(f"http://{self.settings.ingress_host}:{self.settings.ingress_port}/healthz")
+        return await _answers(f"{self.ingress_url}/healthz")
 
     async def _worker_is_ready(self, pid: int) -> bool:
         """Whether this very process asks the server for work."""

@@ -123,7 +123,7 @@ def _say_where(console: Console, stack: Stack, parts: tuple[Part, ...]) -> None:
     say(f"Logs         {stack.settings.home / 'logs'}")
     table = read_connections(stack.settings)
     if Part.INGRESS in parts and takes_webhooks(stack.settings, os.environ):
-        say(f"Webhooks     http://{stack.settings.ingress_host}:{stack.settings.ingress_port}/hooks/NAME")
+        say(f"Webhooks     {stack.ingress_url}/hooks/NAME")
     if Part.WORKER in parts and table.connections:
         say(f"Connections  {', '.join(table.connections)}; looked at every {table.poll_seconds} s")
     if Part.WORKER in parts:

@@ -1,15 +1,17 @@
 """`pawl sync`: look at the trackers now, for whatever no webhook has told."""
 
+import asyncio
 import uuid
 from datetime import timedelta
 
 from rich.console import Console as Terminal
+from temporalio import exceptions
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ActivityError
 
 from infra.connections import Connections, connections_file, read_connections
 from infra.console import Console, safe
 from infra.exits import Misused, OutOfReach
+from infra.following import tell_troubles
 from infra.settings import Settings
 from infra.temporal import connect, translated
 from workflows import names
@@ -17,14 +19,15 @@ from workflows.domain.words import counted
 from workflows.ports.intake import Reconciled
 from workflows.sync import SyncOrder
 
-_PATIENCE = timedelta(minutes=10)
+_PATIENCE = timedelta(minutes=3)
+_AGAIN = "What was missed is found by the next look."
 
 
 async def sync(console: Console, settings: Settings, tracker: str, days: float) -> None:
     """Look at one tracker, or at all. Raises NotFound, Misused, and OutOfReach with the cause when a look fails."""
     wanted = _wanted(settings, read_connections(settings), tracker)
     client = await connect(settings)
-    seen = {name: await _look(client, name, days) for name in wanted}
+    seen = {name: await _look(console, client, name, days) for name in wanted}
 
     def show(terminal: Terminal) -> None:
         for name, found in seen.items():
@@ -47,20 +50,31 @@ def _wanted(settings: Settings, table: Connections, tracker: str) -> list[str]:
     return [tracker] if tracker else there
 
 
-async def _look(client: Client, tracker: str, days: float) -> Reconciled:
+async def _look(console: Console, client: Client, tracker: str, days: float) -> Reconciled:
+    """Tells what stands in the way meanwhile."""
+    with translated(f"the look at {tracker}"):
+        handle = await client.start_workflow(
+            "Sync",
+            SyncOrder(tracker=tracker, days=days),
+            id=f"{names.sync_id(tracker)}:now-{uuid.uuid4().hex[:8]}",
+            task_queue=names.WORK,
+            result_type=Reconciled,
+            execution_timeout=_PATIENCE,
+            static_summary=f"Look at {tracker}: somebody typed `pawl sync`",
+        )
+    telling = asyncio.create_task(tell_troubles(client, handle.id, lambda trouble: console.remark(trouble.sentence)))
     try:
         with translated(f"the look at {tracker}"):
-            return await client.execute_workflow(
-                "Sync",
-                SyncOrder(tracker=tracker, days=days),
-                id=f"{names.sync_id(tracker)}:now-{uuid.uuid4().hex[:8]}",
-                task_queue=names.WORK,
-                result_type=Reconciled,
-                execution_timeout=_PATIENCE,
-                static_summary=f"Look at {tracker}: somebody typed `pawl sync`",
-            )
+            return await handle.result()
     except WorkflowFailureError as error:
-        cause = error.cause.cause if isinstance(error.cause, ActivityError) else error.cause
-        raise OutOfReach(
-            f"The look at {tracker} failed: {cause}.", "Mend it; what was missed is found next time."
-        ) from error
+        raise OutOfReach(f"The look at {tracker} failed: {_why(error)}", _AGAIN) from error
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+
+
+def _why(error: WorkflowFailureError) -> str:
+    if isinstance(error.cause, exceptions.TimeoutError):
+        return f"it did not end in {_PATIENCE.total_seconds() / 60:.0f} minutes; is a worker running (`pawl up`)?"
+    cause = error.cause.cause if isinstance(error.cause, exceptions.ActivityError) else error.cause
+    return str(getattr(cause, "message", cause))
