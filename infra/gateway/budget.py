@@ -7,18 +7,21 @@ from typing import Any
 
 from infra.gateway.prices import PriceList
 from infra.gateway.refusals import Kind, Refused
-from infra.gateway.wire import Call, Flavour, as_list, as_object
+from infra.gateway.wire import PICTURES, Call, Flavour, as_list, as_object, picture_data
 from workflows.domain.budget import TOKENS_OUT, fits, input_token_bound
 from workflows.domain.model import Record
 
 _HIDDEN_TOKENS = 1_000
 """What providers add to a request on their side, such as the instructions for using tools."""
-_IMAGE_TOKENS = 5_000
-"""More than any provider counts for one picture."""
-_PICTURES = frozenset({"image", "image_url", "input_image"})
+_PICTURE_TOKENS = {Flavour.MESSAGES: 5_000, Flavour.RESPONSES: 15_000, Flavour.CHAT: 15_000}
+"""More than is counted for one picture, however large, by the providers' own rules: they make it smaller first. A
+patch of 28 x 28 pixels is a token of Anthropic's, at most 4,784 of them; one of 32 x 32 is up to 1.2 of OpenAI's, at
+most 10,000 patches."""
+_DEAR_PICTURES = {"gpt-4o-mini": 50_000}
+"""Models that count a tile of a picture many times over."""
 _FILES = frozenset({"document", "input_file", "file", "input_audio"})
 _NOT_TEXT = re.compile(
-    b"|".join(f'"{name}"'.encode() for name in sorted(_PICTURES | _FILES | {"item_reference", "file_id"}))
+    b"|".join(f'"{name}"'.encode() for name in sorted(PICTURES | _FILES | {"item_reference", "file_id"}))
 )
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt", "mcp_servers", "container", "background")
 _DEARER = ("speed", "inference_geo")
@@ -71,14 +74,20 @@ def worst_case(call: Call, model: str, last: LastCall, limited: bool, prices: Pr
         _refuse_unbounded(call, media)
     size = call.size + _HIDDEN_TOKENS
     grew = 0 < last.items <= len(call.items) and call.prefix_digest(last.items) == last.prefix
-    bound = input_token_bound(size, last.size + _HIDDEN_TOKENS, last.tokens) if grew else input_token_bound(size)
-    pictures = sum(_IMAGE_TOKENS for block in media if block.get("type") in _PICTURES)
+    each, pictures = _picture_tokens(call, model), len(call.pictures())
+    size += each * pictures
+    if grew:  # what the pictures of then count is in that call's tokens
+        before = each * (pictures - len(call.pictures(last.items)))
+        bound = input_token_bound(size, last.size + _HIDDEN_TOKENS + before, last.tokens)
+    else:
+        bound = input_token_bound(size)
     output = call.output_limit or 0
-    return WorstCase(
-        input_tokens=bound + pictures,
-        output_tokens=output,
-        usd=prices.worst(model, bound + pictures, output),
-    )
+    return WorstCase(input_tokens=bound, output_tokens=output, usd=prices.worst(model, bound, output))
+
+
+def _picture_tokens(call: Call, model: str) -> int:
+    dear = [tokens for name, tokens in _DEAR_PICTURES.items() if name in model]
+    return max(_PICTURE_TOKENS[call.flavour], *dear, 0)
 
 
 def refuse_overspending(purse: Purse, worst: WorstCase) -> None:
@@ -147,13 +156,8 @@ def _unbounded_block(block: Mapping[str, Any]) -> str:
         return "it refers to content kept at the provider"
     if kind in _FILES:
         return f"the size of a {kind!r} block in tokens cannot be told"
-    if kind in _PICTURES:
-        source: object = block.get("source") or block.get("image_url")
-        where = (
-            source or "" if isinstance(source, str) else as_object(source).get("data") or as_object(source).get("url")
-        )
-        if not isinstance(where, str) or where.startswith("http") or not where:
-            return "a picture is only referred to; send it inside the request"
+    if kind in PICTURES and not picture_data(block):
+        return "a picture is only referred to; send it inside the request"
     return ""
 
 

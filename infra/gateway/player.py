@@ -18,7 +18,7 @@ from infra.gateway.wire import Call, Flavour, as_list, as_object
 from infra.storage import Objects
 
 TAPE = "tape"
-_BYTES_PER_TOKEN = 4
+_BYTES_PER_TOKEN, _PICTURE_TOKENS = 4, 1_500
 _KEPT_IN_MEMORY = 16
 _SHOWN = 300
 
@@ -123,7 +123,8 @@ def _texts(content: object) -> Iterator[str]:
 
 
 def _estimate(call: Call, answer: TapeAnswer) -> TapeUsage:
-    return TapeUsage(input_tokens=-(-call.size // _BYTES_PER_TOKEN), output_tokens=-(-answer.size // _BYTES_PER_TOKEN))
+    read = -(-call.size // _BYTES_PER_TOKEN) + _PICTURE_TOKENS * len(call.pictures())
+    return TapeUsage(input_tokens=read, output_tokens=-(-answer.size // _BYTES_PER_TOKEN))
 
 
 def _message(tape: Tape, run: Run, call: Call, answer: TapeAnswer, usage: TapeUsage) -> dict[str, Any]:

@@ -38,6 +38,9 @@ _MEANING = ("anthropic-beta", "anthropic-version", "openai-beta")
 """Headers that change what is answered."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _BILLING = "x-anthropic-billing-header"
+PICTURES = frozenset({"image", "image_url", "input_image"})
+"""Kinds of blocks that hold a picture."""
+_PICTURE = re.compile(b"|".join(f'"{name}"'.encode() for name in sorted(PICTURES)))
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,15 @@ class Call:
     def stream(self) -> bool:
         return self.body.get("stream") is True
 
-    @property
+    @cached_property
     def size(self) -> int:
-        return len(self.frame) + sum(map(len, self.items))
+        """Bytes of text: without the pictures sent along, which are not counted by their bytes."""
+        whole = len(self.frame) + sum(map(len, self.items))
+        return whole - sum(len(picture_data(block)) for block in self.pictures())
+
+    def pictures(self, first: int = 0) -> list[Mapping[str, Any]]:
+        """The blocks with pictures, from so many items on."""
+        return [block for block in self.blocks(_PICTURE, first) if block.get("type") in PICTURES]
 
     @cached_property
     def digest(self) -> str:
@@ -88,10 +97,10 @@ class Call:
             return None
         return max(limits) * choices
 
-    def blocks(self, mentioning: re.Pattern[bytes]) -> Iterator[Mapping[str, Any]]:
+    def blocks(self, mentioning: re.Pattern[bytes], first: int = 0) -> Iterator[Mapping[str, Any]]:
         """Every item and content block, nested ones too, of the items whose canonical form matches."""
-        items = as_list(self.body.get(_conversation(self.flavour)))
-        return _walk([item for item, form in zip(items, self.items, strict=False) if mentioning.search(form)])
+        items = list(zip(as_list(self.body.get(_conversation(self.flavour))), self.items, strict=False))
+        return _walk([item for item, form in items[first:] if mentioning.search(form)])
 
 
 def _is_count(value: object) -> bool:
@@ -106,6 +115,13 @@ def as_object(value: object) -> dict[str, Any]:
 def as_list(value: object) -> list[object]:
     """The JSON list, or an empty one when the value is none."""
     return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def picture_data(block: Mapping[str, Any]) -> str:
+    """What a picture block holds of the picture itself; empty when it only refers to one."""
+    source: object = block.get("source") or block.get("image_url")
+    held = source if isinstance(source, str) else as_object(source).get("data") or as_object(source).get("url")
+    return held if isinstance(held, str) and not held.startswith("http") else ""
 
 
 def meant_besides(headers: Headers, query: str) -> dict[str, object]:
