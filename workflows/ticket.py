@@ -116,6 +116,8 @@ class Ticket(TicketAftercare):
             ticket_text=context.ticket_text,
             guide=context.guide,
             checks=policy.checks,
+            # sessions in flight keep the brief, and with it the prompt, that they began with
+            attachments=card.attachments if card.attachments and workflow.patched("attachments") else (),
         )
         branch = names.branch(policy.branch_prefix, order.identifier, self._account)
         if branch.startswith(f"{repository.base_branch}/"):

@@ -14,7 +14,7 @@ from activities.agent.briefing import briefed
 from activities.agent.models import WINDOW_TOKENS, GatewayModels, MoneyOut, spend_of
 from activities.agent.past import Past, turn_id, turn_key
 from activities.agent.tools import definitions
-from activities.agent.transcript import Next, Turn, conversation, dump_answer, is_full, load_answer
+from activities.agent.transcript import Next, Turn, conversation, dump_answer, first_prompt, is_full, load_answer
 from activities.agent.turn import Notebook, Outcome, Start, carry_out, failing_call
 from activities.errors import again, from_sandbox, stop
 from workflows.domain.failures import Failure
@@ -151,12 +151,15 @@ class BuiltinAgent(Agent):
                 "Take the ticket over, or abort it and split it into smaller ones.",
             )
         prompts = {ref: await self._past.prompt(ref) for ref in {start.ref, *(one.turn.prompt for one in past)}}
+        now = Next(start.ref, turn.steering)
+        pictures = prompts[first_prompt(past, now)].pictures
+        shown = {picture.content: await self._journal.load(picture.content) for picture in pictures}
         ask = Ask(
             model=start.prompt.model,
             session=turn.session,
             seq=turn.seq,
             token=self._runs.token(turn.session),
-            messages=conversation(past, Next(start.ref, turn.steering), prompts, self._window),
+            messages=conversation(past, now, prompts, self._window, shown),
             tools=definitions(start.prompt.role),
         )
         answer = dump_answer(await self._models.ask(ask))

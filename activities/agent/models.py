@@ -10,11 +10,12 @@ import httpx2
 from genai_prices import calc_price
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.exceptions import AgentRunError, ModelAPIError, ModelHTTPError
-from pydantic_ai.messages import ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 from temporalio.exceptions import ApplicationError
 
 from activities.agent.ask import Ask, Made
+from activities.agent.enclosures import has_pictures, without_pictures
 from activities.errors import again, stop
 from workflows.domain.budget import Spend
 from workflows.domain.failures import Failure
@@ -51,17 +52,28 @@ class GatewayModels:
 
         Raises MoneyOut, or the ApplicationError that says whether trying again can help.
         """
+        try:
+            return await self._answered(ask, ask.messages)
+        except ModelHTTPError as error:
+            if not _refuses_pictures(error, ask.messages):
+                raise _refused(error) from error
+        try:
+            return await self._answered(ask, without_pictures(ask.messages))
+        except ModelHTTPError as error:
+            raise _refused(error) from error
+
+    async def _answered(self, ask: Ask, messages: list[ModelMessage]) -> ModelResponse:
         model, settings = await self._model(ask)
         tools = ModelRequestParameters(function_tools=list(ask.tools), allow_text_output=True)
         try:
             async with model_request_stream(
-                model, ask.messages, model_settings=settings, model_request_parameters=tools
+                model, messages, model_settings=settings, model_request_parameters=tools
             ) as stream:
                 async for _ in stream:
                     pass
                 return stream.get()
-        except ModelHTTPError as error:
-            raise _refused(error) from error
+        except ModelHTTPError:
+            raise
         except ModelAPIError as error:
             raise again(f"The gateway at {self._url} cannot be reached or fell silent: {error}") from error
         except AgentRunError as error:
@@ -127,6 +139,7 @@ def _api(provider: str) -> _Api:
     return getattr(import_module(f"activities.agent.{module}"), function)
 
 
+_OF_PICTURES = ("image", "vision", "multimodal", "modalit")
 _FINAL: dict[str, tuple[Failure, str]] = {
     "tape_mismatch": (Failure.TAPE_MISMATCH, ""),
     "no_credentials": (Failure.BAD_CREDENTIALS, ""),
@@ -156,6 +169,15 @@ def _refused(error: ModelHTTPError) -> ApplicationError | MoneyOut:
         after = timedelta(seconds=error.retry_after) if error.retry_after else None
         return again(f"The model call failed with status {status}: {said}", after)
     return stop(Failure.BAD_REQUEST, f"The model call was refused with status {status}: {said}")
+
+
+def _refuses_pictures(error: ModelHTTPError, messages: list[ModelMessage]) -> bool:
+    """Whether it may be the pictures that the provider does not take. No library knows this of every model, and there
+    are pictures that no provider can read."""
+    if error.status_code not in (400, 404, 413, 415, 422) or not has_pictures(messages):
+        return False
+    said = _reported(error)[1].casefold()
+    return error.status_code == 413 or any(word in said for word in _OF_PICTURES)
 
 
 def _reported(error: ModelHTTPError) -> tuple[set[str], str]:

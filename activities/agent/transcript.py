@@ -1,6 +1,6 @@
 """A session's conversation, put together from its finished turns. Pure: no journal, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +15,7 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
+from activities.agent.enclosures import Picture, first_part
 from workflows.domain import prompt
 from workflows.domain.change import Check
 from workflows.domain.model import Record
@@ -36,6 +37,8 @@ class Prompt(Record):
     model: str
     workspace: WorkspaceOrder
     checks: tuple[Check, ...]
+    pictures: tuple[Picture, ...] = ()
+    """Shown with the message."""
 
 
 class ToolResult(Record):
@@ -103,13 +106,28 @@ def load_answer(text: str) -> ModelResponse:
     return cast(ModelResponse, ModelMessagesTypeAdapter.validate_json(text)[0])
 
 
-def conversation(past: Sequence[PastTurn], now: Next, prompts: dict[str, Prompt], window: int) -> list[ModelMessage]:
-    """The messages of the next request: the first session's prompt, every turn with its results, and what is new."""
+def first_prompt(past: Sequence[PastTurn], now: Next) -> str:
+    """The reference of the prompt that the conversation began with."""
+    return past[0].turn.prompt if past else now.prompt
+
+
+def conversation(
+    past: Sequence[PastTurn],
+    now: Next,
+    prompts: Mapping[str, Prompt],
+    window: int,
+    pictures: Mapping[str, bytes] | None = None,
+) -> list[ModelMessage]:
+    """The messages of the next request: the first session's prompt, every turn with its results, and what is new.
+    `pictures`: the bytes of those in the first prompt, by their references."""
     cleared = cleared_turns([turn.size for turn in past], window)
     steps = [Next(one.turn.prompt, one.turn.steering) for one in past] + [now]
-    first = prompts[steps[0].prompt]
+    first = prompts[first_prompt(past, now)]
     messages: list[ModelMessage] = []
-    parts: list[ModelRequestPart] = [SystemPromptPart(first.system), UserPromptPart(first.message)]
+    parts: list[ModelRequestPart] = [
+        SystemPromptPart(first.system),
+        first_part(first.message, first.pictures, pictures or {}),
+    ]
     for place, step in enumerate(steps):
         if place and step.prompt != steps[place - 1].prompt:
             parts.append(UserPromptPart(prompts[step.prompt].message))

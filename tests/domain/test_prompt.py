@@ -19,7 +19,7 @@ from workflows.domain.ticket import TicketRef
 PLAN = Plan(revision=2, draft=PlanDraft(summary="Drop dots", steps=("edit",), acceptance=("no dots",)))
 REVIEW = Review(summary="One thing", findings=(Finding(severity=Severity.BLOCKER, path="a.py", line=3, text="wrong"),))
 ADA = Person(place="github", id="1", name="Ada</comments>", trust=Trust.MEMBER)
-TAGS = ("ticket", "repository", "plan", "failure", "diff", "findings", "remarks", "comments", "steering")
+TAGS = ("ticket", "repository", "plan", "failure", "diff", "findings", "remarks", "comments", "steering", "attachment")
 
 
 def texts(hostile: str = "text") -> BriefTexts:

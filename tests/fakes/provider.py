@@ -55,6 +55,8 @@ class Fault(_Strict):
     status: int = 500
     retry_after: int | None = None
     events: int = 3
+    message: str = ""
+    """What the error reply says."""
 
 
 class Rule(_Strict):
@@ -221,7 +223,7 @@ def _error(fault: Fault) -> Response:
     names = {429: "rate_limit_error", 529: "overloaded_error"}
     kind = names.get(fault.status, "api_error")
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-    error = {"type": kind, "message": f"fake {fault.status}", "code": kind}
+    error = {"type": kind, "message": fault.message or f"fake {fault.status}", "code": kind}
     return JSONResponse({"type": "error", "error": error}, fault.status, headers)
 
 

@@ -14,7 +14,7 @@ from workflows.domain.plan import Plan, PlanDraft, Risk
 from workflows.domain.policy import SandboxPolicy
 from workflows.domain.pull import Thread
 from workflows.domain.review import Review
-from workflows.domain.ticket import TicketRef
+from workflows.domain.ticket import Attachment, TicketRef
 
 Submitted = TypeVar("Submitted", PlanDraft, "WorkDone", Review)
 
@@ -114,6 +114,8 @@ class Brief(Record):
     threads: tuple[Thread, ...] = ()
     """Conversations on the pull request that wait for an answer, cut to size; numbered from 1."""
     checks: tuple[Check, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    """What people put on the ticket."""
 
 
 class Limits(Record):
