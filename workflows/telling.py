@@ -14,12 +14,15 @@ from temporalio.workflow import ActivityConfig
 from workflows import names
 from workflows.desk import STORY_LINES
 from workflows.domain.order import TicketOrder
+from workflows.domain.plan import Spike
 from workflows.domain.pull import reference
 from workflows.domain.replies import footer
 from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Ticket as Card
+from workflows.domain.words import spike_body, spikes_comment
 from workflows.outside import Answer, OutsideDesk
 from workflows.ports.notify import Note, Notify
-from workflows.ports.tracker import LinkTicket, MoveTicket, PostComment, Remark, ShowProgress, Tracker
+from workflows.ports.tracker import FileTicket, LinkTicket, MoveTicket, PostComment, Remark, ShowProgress, Tracker
 from workflows.trouble import message_of
 
 Request = TypeVar("Request")
@@ -27,6 +30,8 @@ Reply = TypeVar("Reply")
 
 BETWEEN_LOOKS = timedelta(seconds=20)
 """How often what an agent does is passed on at most."""
+SPIKE = "spike"
+"""The label of a ticket that was filed to find something out."""
 ALARMS = (Phase.BLOCKED, Phase.GAVE_UP)
 _STAMP = len("00:00:00 ")
 
@@ -109,6 +114,25 @@ class TicketVoice(OutsideDesk):
             workflow.upsert_search_attributes(found_by)  # pyright: ignore[reportUnknownMemberType]  # generic in the SDK
         link = LinkTicket(ref=self._order.ref, url=url, title=title)
         await self._attempt(Tracker.link_ticket, link, Tracker.step(f"Link {title}"))
+
+    async def _file_spikes(self, spikes: tuple[Spike, ...]) -> None:
+        """File each once, as a child of this ticket. Needs no `patched`: no plan of an older history has any."""
+        filed: list[Card] = []
+        for spike in spikes:
+            filing = FileTicket(
+                tracker=self._order.ref.tracker,
+                key=keyed(self._account, "spike", spike.question),
+                parent=self._order.ref,
+                title=spike.question,
+                body=spike_body(spike, self._order.identifier),
+                labels=(SPIKE,),
+            )
+            card = await self._attempt(Tracker.file_ticket, filing, Tracker.step(f"File a spike: {spike.question}"))
+            if card:
+                filed.append(card)
+                self.tell(f"Filed {card.identifier} {card.url}: {spike.question}")
+        if filed:
+            await self._say(spikes_comment(filed), key="spikes")
 
     def _remark(self, text: str, key: str) -> Remark:
         label = f"_{self._order.label}_\n\n" if self._order.label else ""

@@ -153,6 +153,7 @@ class Ticket(TicketAftercare):
             action, decision = await self._gate(Phase.PLAN_GATE, plan.markdown(), plan.hash)
             if action is Action.APPROVE:
                 self._approved, self._approved_by = plan, decision.by
+                await self._file_spikes(plan.draft.spikes)
                 return plan
             if action is Action.REJECT:
                 raise Ended(Phase.DECLINED, f"The plan was rejected. {decision.note}".strip())

@@ -12,11 +12,11 @@ from workflows.domain.budget import Budget
 from workflows.domain.change import Check
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
-from workflows.domain.plan import PlanDraft
+from workflows.domain.plan import PlanDraft, Spike
 from workflows.domain.policy import Policy
 from workflows.domain.review import Finding, Review, Severity
 from workflows.domain.session import Role, TurnEnd, TurnReport
-from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Attachment, Phase
 
 BLOCKER = Finding(severity=Severity.BLOCKER, path="hinge.py", line=3, text="It still squeaks.")
 People = Callable[[Run], Awaitable[object]]
@@ -172,6 +172,17 @@ def claim_lost() -> Story:
     return Story(world, people)
 
 
+def spike_filed() -> Story:
+    """One of two is filed, and a picture is on the card."""
+    spikes = (Spike(question="Who owns the hinge?", why="They decide."), Spike(question="Which oil?", why="Cost."))
+    world = World(
+        attachments=(Attachment(name="hinge.png", media_type="image/png", content="sha256:hinge"),),
+        failures={"file_ticket": [stop(Failure.BAD_REQUEST, "No child tickets here.")]},
+    )
+    world.turns[Role.PLANNER] = [submits(PLAN.model_copy(update={"spikes": spikes}))]
+    return Story(world, _approves_twice, (Role.PLANNER,))
+
+
 STORIES: tuple[Callable[[], Story], ...] = (
     merged,
     struck_reviewed_and_fixed,
@@ -184,4 +195,5 @@ STORIES: tuple[Callable[[], Story], ...] = (
     steered_and_paused,
     refused_then_allowed_to_push,
     claim_lost,
+    spike_filed,
 )

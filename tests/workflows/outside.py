@@ -8,7 +8,7 @@ from temporalio import activity
 
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.pull import PullSeen
-from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.ticket import Attachment, Ticket, TicketRef
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
@@ -45,6 +45,7 @@ class Outside(Protocol):
     """What these need of the world."""
 
     published: list[Callable[[PublishChange], Change]]
+    attachments: tuple[Attachment, ...]
     looks: list[PullSeen]
     head: str
     bases: list[str]
@@ -59,7 +60,8 @@ class WorldTracker(Tracker):
     @activity.defn
     async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
         await self.world.heard(claim)
-        return Ticket(ref=claim.ref, identifier=claim.ref.id, title="Mend the hinge", status="Todo")
+        files = self.world.attachments
+        return Ticket(ref=claim.ref, identifier=claim.ref.id, title="Mend the hinge", status="Todo", attachments=files)
 
     @activity.defn
     async def move_ticket(self, move: MoveTicket) -> None:
@@ -80,7 +82,9 @@ class WorldTracker(Tracker):
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
         await self.world.heard(filing)
-        return Ticket(ref=TicketRef(tracker=filing.tracker, id="filed"), identifier="F", title=filing.title, status="")
+        url = "https://board.test/F"
+        ref = TicketRef(tracker=filing.tracker, id="filed")
+        return Ticket(ref=ref, identifier="F", title=filing.title, status="", url=url)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:

@@ -31,6 +31,7 @@ from workflows.domain.session import (
     TurnReport,
     WorkDone,
 )
+from workflows.domain.ticket import Attachment
 from workflows.ports.agent import Agent
 from workflows.ports.context import Context, GatherContext, GatheredContext
 from workflows.ports.forge import PublishChange
@@ -123,6 +124,8 @@ class World:
     """How the next changes fare at the forge; the last one stays."""
     looks: list[PullSeen] = field(default_factory=lambda: [PullSeen(number=1, state=PullState.OPEN, head_sha="")])
     """How the pull request stands when the ticket looks; the last one stays. Without a head: where we pushed last."""
+    attachments: tuple[Attachment, ...] = ()
+    """On the card."""
     head: str = ""
     """Of the branch."""
     bases: list[str] = field(default_factory=lambda: ["b" * 40])

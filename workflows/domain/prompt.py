@@ -46,6 +46,8 @@ You are the planner. Read the ticket and the code and draft the plan that a pers
 - Steps are concrete and in order; the smallest change that does what the ticket asks.
 - Acceptance criteria can be checked one by one by somebody who reads the diff and runs the tests. Include the tests to
   add or change.
+- Spikes are for what neither the files nor one answer can tell: a question that people or other work must settle, and
+  that the build can go on beside. Almost every plan has none.
 - If the ticket is unclear in a way that changes the result, ask; otherwise decide and say so in the summary.
 - You cannot change files.""",
     Role.BUILDER: """\

@@ -1,10 +1,12 @@
 """The sentences a stranger reads in the Temporal UI and on the ticket."""
 
+from collections.abc import Sequence
+
 from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import GATES, Action, DecisionRecord, short
 from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOutcome, TicketStatus
-from workflows.domain.plan import Plan
+from workflows.domain.plan import Plan, Spike
 from workflows.domain.review import Review
 from workflows.domain.session import WorkDone
 from workflows.domain.shown import indented, visible
@@ -60,6 +62,18 @@ _MARKS = frozenset("*_`[]<>()#@!|\\~")
 def counted(number: int, noun: str) -> str:
     """`1 turn`, `2 turns`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def spike_body(spike: Spike, ticket: str) -> str:
+    """The text of the ticket that a spike becomes."""
+    return f"{visible(spike.question)}\n\n**Why:** {visible(spike.why)}\n\nFrom the plan of {ticket}."
+
+
+def spikes_comment(filed: Sequence[Ticket]) -> str:
+    """What was filed, for the ticket it came from."""
+    named = (f"[{card.identifier}]({card.url})" if card.url else card.identifier for card in filed)
+    listed = "\n".join(f"- {name} {visible(card.title)}" for name, card in zip(named, filed, strict=True))
+    return f"To be found out beside this ticket:\n\n{listed}"
 
 
 def waiting_for(phase: Phase, reason: str = "") -> str:
