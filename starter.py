@@ -105,6 +105,20 @@ def demo(console: Console, yes: bool) -> None:
 
 
 @cli.command(cls=Verb)
+@click.argument("kind", type=click.Choice(["linear"]))
+@click.option("--connection", default="", metavar="NAME", help="Which one, where there are several of the kind.")
+@click.option("--url", default="", metavar="PUBLIC_URL", help="Where the ingress is reached. Default: no webhook.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@dry_run
+@click.pass_obj
+def init(console: Console, kind: str, **typed: Any) -> None:
+    """Make the columns, labels and webhook that Pawl needs in KIND, after showing them."""
+    from infra.commands import initialising
+
+    initialising.init_linear(console, _settings(), initialising.InitRequest(**typed))
+
+
+@cli.command(cls=Verb)
 @click.pass_obj
 def up(console: Console) -> None:
     """Run Temporal server, gateway and worker, and keep them running until Ctrl-C."""

@@ -1,25 +1,22 @@
 """The adapters of this installation's connections, from its table and the worker's own keys."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import httpx
-
 from activities.forge.github import GitHubForge
 from activities.git import Identity, TrustedClones
 from activities.git.command import as_the_machine
 from activities.github import App, GitHub, Token
 from activities.github.deliveries import redeliver_failures
+from activities.letting_in import a_web, linear_client, needed
 from activities.notify.slack import SlackNotify
 from activities.outside import Outside
 from activities.slack.calls import SlackCalls
 from activities.tracker.github import GitHubIssues
-from activities.tracker.linear.client import LinearClient
-from activities.tracker.linear.tokens import AppToken, api_key
 from activities.tracker.linear.tracker import LinearTracker
 from activities.tracker.openproject.tracker import OpenProjectTracker
 from activities.tracker.slack import SlackTracker
@@ -52,18 +49,18 @@ async def connected(table: Connections, folder: Path, journal: Journal, home: st
     """Adapters for every connection, while entered. `folder` is where trusted clones are; `home`, where people read
     about runs. Raises Misused for a connection without its key."""
     async with AsyncExitStack() as open_:
-        githubs = {name: await _github(name, one, open_) for name, one in table.of(connections.GitHub)}
+        githubs = {name: await github_client(name, one, open_) for name, one in table.of(connections.GitHub)}
         author = Identity(table.author_name, table.author_email)
         found = Outside(TrustedClones(folder, Keys(githubs).access, author))
         for name, one in table.of(connections.GitHub):
             _use_github(found, table, name, one, githubs[name], journal)
         for name, one in table.of(connections.Linear):
-            client = LinearClient(await _web(open_), await _linear_token(name, one, open_), one.url)
+            client = await linear_client(name, one, open_)
             routes = tuple(route for route in table.all_routes if route.tracker == name)
             found.trackers[name] = LinearTracker(client, journal, name, home, routes, one.uploads_url)
         for name, one in table.of(connections.OpenProject):
             place = Place(name, one.url.rstrip("/"), one.field, one.statuses)
-            key, web = _needed(name, one.key_env), await _web(open_)
+            key, web = needed(name, one.key_env), await a_web(open_)
             found.trackers[name] = OpenProjectTracker(place, web, key, journal, handle=one.login)
         for name, one in table.of(connections.Slack):
             _use_slack(found, name, one)
@@ -91,19 +88,20 @@ async def _redelivered(app: App, since: datetime) -> int:
     return len(await redeliver_failures(app, max(since, datetime.now(UTC) - KEPT_BY_GITHUB)))
 
 
-async def _github(name: str, one: connections.GitHub, open_: AsyncExitStack) -> GitHub:
-    web = await _web(open_)
+async def github_client(name: str, one: connections.GitHub, open_: AsyncExitStack) -> GitHub:
+    """Open until `open_` ends. Raises Misused for a connection without its key."""
+    web = await a_web(open_)
     url = one.url.rstrip("/")
     if app_id := secret(one.app_id_env):
         access = App(web, app_id.get_secret_value(), _pem(name, one.private_key_env), url)
     else:
-        access = Token(_needed(name, one.token_env, f"or {one.app_id_env} and {one.private_key_env}"))
+        access = Token(needed(name, one.token_env, f"or {one.app_id_env} and {one.private_key_env}"))
     return GitHub(web, access, url, one.web_url.rstrip("/"), one.graphql)
 
 
 def _pem(name: str, variable: str) -> str:
     """The key itself, or what is in the file of that name."""
-    held = _needed(name, variable)
+    held = needed(name, variable)
     if "PRIVATE KEY" in held:
         return held.replace("\\n", "\n")  # as many shells and panels keep it
     try:
@@ -115,28 +113,8 @@ def _pem(name: str, variable: str) -> str:
         ) from None
 
 
-async def _linear_token(name: str, one: connections.Linear, open_: AsyncExitStack) -> Callable[[], Awaitable[str]]:
-    if client_id := secret(one.client_id_env):
-        own = _needed(name, one.client_secret_env)
-        scope = "read,write,app:assignable,app:mentionable"
-        return AppToken(await _web(open_), client_id.get_secret_value(), own, scope, one.token_url)
-    return api_key(_needed(name, one.key_env, f"or {one.client_id_env} and {one.client_secret_env}"))
-
-
 def _use_slack(found: Outside, name: str, one: connections.Slack) -> None:
-    calls = SlackCalls(_needed(name, one.bot_token_env), one.url)
+    calls = SlackCalls(needed(name, one.bot_token_env), one.url)
     kept = tuple(channel.channel for channel in one.channels if channel.route(name))
     found.trackers[name] = SlackTracker(calls, name, kept)
     found.places.append(SlackNotify(calls, name, one.channels, one.ops_channel, one.news_channel))
-
-
-async def _web(open_: AsyncExitStack) -> httpx.AsyncClient:
-    """A client of its own for each connection: what one of them hooks into it concerns no other."""
-    return await open_.enter_async_context(httpx.AsyncClient(timeout=20, follow_redirects=False))
-
-
-def _needed(name: str, variable: str, otherwise: str = "") -> str:
-    held = secret(variable)
-    if held is None:
-        raise Misused(f"The connection {name} has no key.", f"Set {variable}{f', {otherwise}' if otherwise else ''}.")
-    return held.get_secret_value()

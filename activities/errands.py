@@ -1,64 +1,68 @@
-"""What other commands have done with this installation's sandboxes, by a process of its own: they load no adapters.
+"""What commands have done by a process of its own, because they load no adapters.
 
-`python -m activities.errands check-sandbox | end-sandboxes`
+`python -m activities.errands check-sandbox | end-sandboxes | init-linear`; one that is told something more reads it as
+JSON on standard input, and answers with one line of JSON: what was asked for, or an infra.errands.Problem. Each loads
+what it needs and no more: somebody waits for it.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 
-from activities.journal.decisions import keep_decisions
-from activities.sandbox.choice import chosen_sandbox
-from activities.sandbox.local import LocalSandbox
-from activities.sandbox.probe import probe, refused
+from temporalio.exceptions import ApplicationError
+
 from infra import telemetry
-from infra.journal import journal_of
+from infra.errands import LinearWanted, Problem
+from infra.exits import Exit, PawlError
 from infra.settings import Settings
-from workflows.ports.sandbox import OURS, Sandbox, SandboxError
+from workflows.domain.failures import Failure
+from workflows.domain.model import Record
 
 
-async def check_sandbox(settings: Settings) -> int:
-    """Try one, for `pawl doctor`: prints a Probe as one JSON line, and 0 when it holds."""
+async def _check_sandbox(settings: Settings) -> int:
+    from activities.sandbox_errands import check_sandbox
+
+    return await check_sandbox(settings)
+
+
+async def _end_sandboxes(settings: Settings) -> int:
+    from activities.sandbox_errands import end_sandboxes
+
+    return await end_sandboxes(settings)
+
+
+async def _init_linear(settings: Settings) -> int:
+    from activities.linear_setup import set_up_linear
+
+    return await _answered(set_up_linear(settings, LinearWanted.model_validate_json(sys.stdin.read())))
+
+
+async def _answered(work: Coroutine[None, None, Record]) -> int:
     try:
-        found = await probe(await _chosen(settings))
-    except SandboxError as error:
-        found = refused(error)
-    print(found.model_dump_json())
-    return 0 if found.ok else 1
-
-
-async def end_sandboxes(settings: Settings) -> int:
-    """Destroy all of them with whatever runs in them, for a demo that stops: nobody will come back to them. Prints to
-    stderr what cannot be destroyed; 0 when nothing is left."""
-    try:
-        sandbox = await _chosen(settings)
-        found = await sandbox.list(OURS)
-        if isinstance(sandbox, LocalSandbox):
-            await sandbox.sweep()  # what a worker that was killed had half removed
-    except SandboxError as error:
-        print(error, file=sys.stderr)
+        print((await work).model_dump_json())
+    except (ApplicationError, PawlError) as error:
+        print(_problem(error).model_dump_json())
         return 1
-    failed = [info.ref.key for info in found if not await _destroyed(sandbox, info.ref.key)]
-    return 1 if failed else 0
+    return 0
 
 
-async def _destroyed(sandbox: Sandbox, key: str) -> bool:
-    try:
-        await sandbox.destroy(key)
-    except Exception as error:  # a full disk, a locked journal: the others are still to be ended
-        print(f"{key}: {error}", file=sys.stderr)
-        return False
-    return True
+def _problem(error: ApplicationError | PawlError) -> Problem:
+    if isinstance(error, PawlError):
+        return Problem(exit=error.exit, cause=error.cause, next_step=error.next_step)
+    cause = error.message.replace(", then resume.", ".")  # as it is said to tickets
+    if wait := error.next_retry_delay:
+        minutes = -(-wait // timedelta(minutes=1))
+        return Problem(exit=Exit.RATE_LIMITED, cause=cause, next_step=f"Try again in {minutes} min.")
+    return Problem(exit=_EXITS.get(error.type or "", Exit.REFUSED), cause=cause)
 
 
-async def _chosen(settings: Settings) -> Sandbox:
-    return await chosen_sandbox(settings, lambda told: keep_decisions(journal_of(settings), told))
-
-
+_EXITS = {Failure.BAD_CREDENTIALS.value: Exit.AUTH, Failure.OUT_OF_REACH.value: Exit.OUTSIDE}
 _ERRANDS: Mapping[str, Callable[[Settings], Coroutine[None, None, int]]] = {
-    "check-sandbox": check_sandbox,
-    "end-sandboxes": end_sandboxes,
+    "check-sandbox": _check_sandbox,
+    "end-sandboxes": _end_sandboxes,
+    "init-linear": _init_linear,
 }
 
 

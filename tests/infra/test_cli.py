@@ -18,7 +18,7 @@ from infra.exits import Exit
 from tests.infra.command_line import ROOT, environment, pawl, pawl_in_terminal
 
 COMMANDS = [
-    *("demo", "up", "run", "list", "show", "events"),
+    *("demo", "init", "up", "run", "list", "show", "events"),
     *("approve", "request-changes", "reject", "answer", "steer", "pause", "resume", "top-up", "take-over", "abort"),
     *("doctor", "server", "gateway", "worker", "serve", "sync"),
 ]

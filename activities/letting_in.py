@@ -1,0 +1,37 @@
+"""How connections are let in: from the variables that hold their keys to what asks them."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+
+from activities.tracker.linear.client import LinearClient
+from activities.tracker.linear.tokens import AppToken, api_key
+from infra.connections import Linear, secret
+from infra.exits import Misused
+
+
+async def linear_client(name: str, one: Linear, open_: AsyncExitStack) -> LinearClient:
+    """Open until `open_` ends. Raises Misused for a connection without its key."""
+    return LinearClient(await a_web(open_), await _linear_token(name, one, open_), one.url)
+
+
+async def _linear_token(name: str, one: Linear, open_: AsyncExitStack) -> Callable[[], Awaitable[str]]:
+    if client_id := secret(one.client_id_env):
+        own = needed(name, one.client_secret_env)
+        scope = "read,write,app:assignable,app:mentionable"
+        return AppToken(await a_web(open_), client_id.get_secret_value(), own, scope, one.token_url)
+    return api_key(needed(name, one.key_env, f"or {one.client_id_env} and {one.client_secret_env}"))
+
+
+async def a_web(open_: AsyncExitStack) -> httpx.AsyncClient:
+    """A client of its own for each connection: what one of them hooks into it concerns no other."""
+    return await open_.enter_async_context(httpx.AsyncClient(timeout=20, follow_redirects=False))
+
+
+def needed(name: str, variable: str, otherwise: str = "") -> str:
+    """What the variable holds. Raises Misused for a connection without its key."""
+    held = secret(variable)
+    if held is None:
+        raise Misused(f"The connection {name} has no key.", f"Set {variable}{f', {otherwise}' if otherwise else ''}.")
+    return held.get_secret_value()
