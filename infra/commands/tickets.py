@@ -29,7 +29,7 @@ from infra.settings import Settings
 from infra.temporal import connect
 from infra.whoami import whoami
 from workflows.domain.budget import TOKENS_OUT, Bill, Spend
-from workflows.domain.decision import GATES, MOST_WORDS, Action, Decision, misnamed, short
+from workflows.domain.decision import GATES, MOST_WORDS, Action, Decision, DecisionRecord, misnamed, short
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, Ticket
@@ -159,6 +159,9 @@ def tell(terminal: Terminal, story: Story) -> None:
         terminal.print(safe(story.outcome.summary))
     if status is not None:
         _tell_status(terminal, status, story.sessions)
+    if decisions := status.decisions if status else story.outcome.decisions if story.outcome else ():
+        terminal.print()
+        terminal.print(_decisions(decisions))
     costs = story.bill or (story.outcome.bill if story.outcome else None)
     if costs is not None:
         terminal.print(f"\n{_costs(costs)}")
@@ -202,6 +205,18 @@ def _sessions(status: TicketStatus, spent: Mapping[str, Spend]) -> Table:
         tape = (_dollars(spend.recorded_usd),) if taped else ()
         used = (str(spend.turns), f"{spend.tokens:,}", _dollars(spend.usd), *tape)
         table.add_row(safe(session.session), *used, safe(session.ended or "running"))
+    return table
+
+
+def _decisions(decisions: Sequence[DecisionRecord]) -> Table:
+    """What people decided, oldest first. A name nobody vouches for stands alone."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("Decided", "In", "On", "By", "From", "When"):
+        table.add_column(heading, overflow="fold")
+    for one in decisions:
+        who = f"{one.name or 'somebody who gave no name'}{f' ({one.who})' if one.who else ''}"
+        by = (safe(who), safe(one.via or "Temporal"), f"{one.at.astimezone():%b %d %H:%M}")
+        table.add_row(safe(one.action), safe(one.phase), safe(short(one.subject)), *by)
     return table
 
 

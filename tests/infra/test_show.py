@@ -11,7 +11,8 @@ from rich.console import Console as Terminal
 from infra.client import TicketLine
 from infra.commands.tickets import Story, tell
 from workflows.domain.budget import TOKENS_OUT, Spend
-from workflows.domain.order import SessionLine, TicketStatus
+from workflows.domain.decision import Action, DecisionRecord
+from workflows.domain.order import SessionLine, TicketOutcome, TicketStatus
 from workflows.domain.session import Role
 from workflows.domain.ticket import Phase
 from workflows.domain.words import waiting_for
@@ -32,11 +33,14 @@ COUNTED = Spend(turns=1, input_tokens=900, output_tokens=100)
 
 
 def told(status: TicketStatus, line: TicketLine = LINE, **sessions: Spend) -> str:
+    return printed(Story(ticket=line, status=status, sessions={f"a.{role}1": one for role, one in sessions.items()}))
+
+
+def printed(story: Story) -> str:
     terminal = Terminal(file=io.StringIO(), width=200)
-    story = Story(ticket=line, status=status, sessions={f"a.{role}1": spend for role, spend in sessions.items()})
-    with terminal.capture() as shown:
+    with terminal.capture() as captured:
         tell(terminal, story)
-    return shown.get()
+    return captured.get()
 
 
 def ticket(phase: Phase = Phase.BUILDING, reason: str = "", subject: str = "", *, paused: bool = False) -> TicketStatus:
@@ -103,3 +107,36 @@ def test_a_gate_of_a_paused_ticket_can_be_answered_and_resumed(phase: Phase) -> 
     shown = told(ticket(phase, "It broke.", subject="c" * 40, paused=True))
     assert shown.count("pawl resume ENG-1\n") == 1
     assert ("pawl approve ENG-1" in shown) == (phase is Phase.PLAN_GATE)
+
+
+DECIDED = (
+    DecisionRecord(
+        action=Action.REQUEST_CHANGES, phase=Phase.PLAN_GATE, subject="b" * 40, name="[bold]Ada", at=LINE.started
+    ),
+    DecisionRecord(
+        action=Action.APPROVE,
+        phase=Phase.PLAN_GATE,
+        subject="c" * 40,
+        name="Ada",
+        who="linear:u-1",
+        via="linear",
+        at=LINE.started,
+    ),
+)
+
+
+def test_who_decided_what_where_and_when_is_shown_with_the_hash() -> None:
+    when = f"{LINE.started.astimezone():%b %d %H:%M}"
+    wanted = [
+        ["request-changes", "Plan gate", "b" * 12, "[bold]Ada", "Temporal", when],
+        ["approve", "Plan gate", "c" * 12, "Ada (linear:u-1)", "linear", when],
+    ]
+    running = Story(ticket=LINE, status=ticket().model_copy(update={"decisions": DECIDED}))
+    ended = TicketOutcome(identifier="ENG-1", phase=Phase.DONE, summary="Merged.", decisions=DECIDED)
+    for story in (running, Story(ticket=LINE, outcome=ended)):
+        lines = [re.split(r"\s{2,}", line.strip()) for line in printed(story).splitlines()]
+        assert [line for line in lines if line[0] in ("request-changes", "approve")] == wanted
+
+
+def test_where_nobody_has_decided_nothing_is_said_of_it() -> None:
+    assert "Decided" not in told(ticket())
