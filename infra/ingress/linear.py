@@ -181,11 +181,15 @@ class LinearDoor(Door):
         return self._person(user, Trust.MEMBER)
 
     def _prompter(self, activity: ActivityPayload) -> Person:
-        return self._user(activity.user or User(id=activity.user_id or "unknown"))
+        if activity.user is None and not activity.user_id:
+            return self._person(User(id="unknown"), Trust.STRANGER)
+        return self._user(activity.user or User(id=activity.user_id or ""))
 
     def _author(self, comment: CommentPayload, actor: Actor | None) -> Person:
         if comment.external_user is not None:
             return self._person(comment.external_user, Trust.STRANGER)
+        if actor is not None and actor.type.lower() != "user":  # an application writes as a user, too, who is no member
+            return self._actor(actor)
         if comment.user is not None and not comment.bot_actor:
             return self._user(comment.user)
         if actor is not None and not comment.bot_actor:

@@ -137,6 +137,8 @@ def test_an_answer_to_pawl_is_said_to_it() -> None:
         ({"botActor": '{"type":"slack"}', "user": None}, Trust.STRANGER),
         ({"botActor": '{"type":"slack"}'}, Trust.STRANGER),
         ({"user": None}, Trust.MEMBER),
+        ({"actor": {"id": "o", "type": "OauthClient", "name": "Another agent"}, "user": words.ADA}, Trust.STRANGER),
+        ({"actor": words.CLIENT, "user": words.ADA}, Trust.OURS),
     ],
 )
 def test_who_wrote_a_comment(more: Any, trust: Trust) -> None:
@@ -184,6 +186,11 @@ def test_a_prompt_is_said_to_the_ticket(activity: Any, text: str, stop: bool) ->
     heard = said(words.session_delivery("prompted", activity))
     assert (heard.id, heard.ref, heard.text, heard.stop, heard.addressed) == ("activity:a-1", REF, text, stop, True)
     assert heard.by.trust is Trust.MEMBER
+
+
+def test_a_prompt_of_nobody_is_a_strangers() -> None:
+    delivery = words.session_delivery("prompted", words.prompt(user=None, userId=None))
+    assert said(delivery).by.trust is Trust.STRANGER
 
 
 @pytest.mark.parametrize(
