@@ -74,6 +74,8 @@ class GitHubDoor(Door):
             return self._comment(parsed(CommentDelivery, body), delivery)
         if event in PULL_EVENTS:
             told = parsed(PullDelivery, body)
+            if (said := told.comment or told.review) and self._is_a_strangers(said.user, said.author_association):
+                return ()
             return (self._news(told.repository.full_name, told.pull_request.number, delivery),)
         if event in CHECK_EVENTS and action == "completed":
             return self._checks(parsed(CheckDelivery, body), delivery)
@@ -99,6 +101,8 @@ class GitHubDoor(Door):
         """On a pull request the ticket reads the whole thread itself."""
         issue, comment, repository = told.issue, told.comment, told.repository.full_name
         if issue.pull_request is not None:
+            if self._is_a_strangers(comment.user, comment.author_association):
+                return ()
             return (self._news(repository, issue.number, delivery),)
         if told.action != "created":
             return ()
@@ -156,6 +160,10 @@ class GitHubDoor(Door):
             handle=known.login,
             trust=Trust.OURS if self._is_ours(known) else trust,
         )
+
+    def _is_a_strangers(self, user: User | None, association: str) -> bool:
+        """On a pull request that asks for nothing, and a flood of it would fill the ticket's history."""
+        return self._person(user, association).trust is Trust.STRANGER
 
     def _is_ours(self, user: User | None) -> bool:
         return user is not None and user.login.casefold() == self._login

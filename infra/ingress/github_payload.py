@@ -83,9 +83,16 @@ class Pull(Payload):
         return self.base is None or self.base.repo.id == repository
 
 
+class Said(Payload):
+    user: User | None = None
+    author_association: str = ""
+
+
 class PullDelivery(Payload):
     pull_request: Pull
     repository: Repository
+    review: Said | None = None
+    comment: Said | None = None
 
 
 class Check(Payload):

@@ -158,6 +158,23 @@ def test_a_comment_on_a_pull_request_is_its_news() -> None:
     assert (news.repository, news.number) == (words.REPOSITORY, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("issue_comment.created", "comment"),
+        ("pull_request_review.submitted", "review"),
+        ("pull_request_review_comment.created", "comment"),
+    ],
+)
+def test_what_strangers_say_on_a_pull_request_does_not_reach_its_ticket(name: str, whose: str) -> None:
+    payload = words.example(name)
+    if name == "issue_comment.created":
+        payload = words.with_(payload, issue__pull_request={"url": "x"})
+    event = name.partition(".")[0]
+    assert isinstance(only(event, payload), PullRequestNews)
+    assert read(event, words.with_(payload, **{f"{whose}__author_association": "NONE"})).happenings == ()
+
+
 @pytest.mark.parametrize("event", ["issues", "issue_comment", "pull_request"])
 def test_what_pawl_does_itself_is_no_news(event: str) -> None:
     payload = {"issues": OPENED, "issue_comment": COMMENT, "pull_request": words.example("pull_request.opened")}[event]
