@@ -34,6 +34,8 @@ class GitHub:
     api_url: str = "https://api.github.com"
     web_url: str = "https://github.com"
     graphql_url: str = "https://api.github.com/graphql"
+    known_as: set[str] = field(default_factory=set[str], init=False, repr=False)
+    """Logins that were seen to be the key's own."""
     _transport: Transport = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

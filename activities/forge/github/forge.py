@@ -11,6 +11,7 @@ from activities.forge.github import checks, jobs, pulls, reviews, standing, thre
 from activities.forge.github.place import Place, place_of, told
 from activities.git import PAWL, PushRejected, RepositoryMissing, TrustedClones, remotes
 from activities.github import GitHub, Refused, full_name
+from activities.github.identity import must_be
 from activities.github.records import About
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.failures import Failure
@@ -158,13 +159,15 @@ class GitHubForge(Forge):
         if not name:
             raise RepositoryMissing(f"{url} is not a git repository at {self.github.web_url}.")
         try:
-            return (await self.github.get(name, "", About)).full_name
+            found = (await self.github.get(name, "", About)).full_name
         except Refused as refused:
             if refused.status != 404:
                 raise
             raise RepositoryMissing(
                 f"{self.github.web_url}/{name} is not a git repository, or Pawl is not let in there."
             ) from refused
+        await must_be(self.github, found, self.ours)
+        return found
 
     async def _head(self, change: PublishChange) -> str:
         return await remotes.head_of(self.clones.git, change.repository.url, change.branch)

@@ -31,6 +31,12 @@ def at(ref: TicketRef) -> At | None:
     return At(found[1], int(found[2])) if found else None
 
 
+def repository_of(issue: Issue) -> str:
+    """`owner/name` as GitHub writes it, whatever letters somebody asked for it in: an issue has one id."""
+    owner, name = issue.html_url.split("/")[-4:-2]
+    return f"{owner}/{name}"
+
+
 def ticket(tracker: str, repository: str, issue: Issue, trigger: str) -> Ticket:
     return Ticket(
         ref=TicketRef(tracker=tracker, id=f"{repository}#{issue.number}"),

@@ -12,6 +12,7 @@ from activities.git import without_secrets
 from activities.git.failures import told as told_by_git
 from activities.github import GitHub, Refused, mark_of, marked, told
 from activities.github.client import path_of
+from activities.github.identity import must_be
 from activities.github.records import Comment, Issue, is_ours
 from activities.tracker.github import cards, news
 from activities.tracker.github.cards import At, Claim
@@ -53,6 +54,7 @@ class GitHubIssues(Tracker):
     async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
         with told():
             at = self._at(claim.ref)
+            await must_be(self.github, at.repository, self.ours)
             async with self._alone(at):
                 await self._claim(at, claim)
                 return self._ticket(at, await self._issue(at))
@@ -88,7 +90,7 @@ class GitHubIssues(Tracker):
                 raise stop(Failure.BAD_REQUEST, "The ticket names neither a repository nor a parent to file it by.")
             async with self._alone(At(repository, 0)):
                 issue = await self._filed(repository, filing.key) or await self._file(repository, parent, filing)
-        return self._ticket(At(repository, issue.number), issue)
+        return self._ticket(At(cards.repository_of(issue), issue.number), issue)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:

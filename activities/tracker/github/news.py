@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from activities.github import GitHub, Refused, full_name
+from activities.github.identity import must_be
 from activities.github.records import Comment, Issue, is_ours
-from activities.tracker.github.cards import At, at, ticket
+from activities.tracker.github.cards import At, at, repository_of, ticket
 from infra.ingress.mention import Mention
 from workflows.domain.intake import CardSeen, WordsSaid
 from workflows.domain.people import Trust
@@ -41,12 +42,14 @@ async def found(terms: Terms, search: FindNews) -> News:
     looks: list[_Look] = []
     seen: set[At] = set()
     for repository in _repositories(terms, search):
+        await must_be(terms.github, repository, terms.ours)
         look = await _changed(terms, repository, search.since)
         looks.append(look)
         for issue in look.issues:
-            seen.add(At(repository, issue.number))
-            cards.append(card(terms, repository, issue, search.since))
-            words += await _said(terms, repository, issue, search.since)
+            place = At(repository_of(issue), issue.number)
+            seen.add(place)
+            cards.append(card(terms, place.repository, issue, search.since))
+            words += await _said(terms, place.repository, issue, search.since)
     for place in sorted(_under_way(search) - seen):
         if issue := await _read(terms, place):
             cards.append(card(terms, place.repository, issue, search.since))
@@ -103,7 +106,8 @@ def _repositories(terms: Terms, search: FindNews) -> list[str]:
         if route.tracker == search.tracker:
             of_work = full_name(route.repository, terms.github.web_url)
             named += [route.team] if route.team else [of_work, *terms.repositories]
-    return list(dict.fromkeys(name for name in [*named, *(one.repository for one in _under_way(search))] if name))
+    names = [*named, *(one.repository for one in _under_way(search))]
+    return list({name.casefold(): name for name in names if name}.values())
 
 
 def _under_way(search: FindNews) -> set[At]:

@@ -205,3 +205,23 @@ async def test_a_long_look_ends_early_and_the_next_goes_on(rig: GitHubIssuesRig)
         seen += [one.card.title for one in news.cards]
         since = news.until
     assert set(seen) == {f"Number {number}" for number in range(95)}
+
+
+async def test_a_key_that_is_somebody_elses_is_refused_before_anything_is_read_or_claimed(rig: GitHubIssuesRig) -> None:
+    """With the wrong login Pawl would obey its own words, and believe whoever has that login."""
+    ref = await rig.add("One", labels=("pawl",))
+    rig.fake.apps.grants["token-of-the-test"].login = "acme-bot"
+    for attempt in (look(rig), rig.tracker.claim_ticket(ClaimTicket(ref=ref, account="a"))):
+        with pytest.raises(ApplicationError, match=r"key acts as acme-bot.*login = 'pawl\[bot\]'"):
+            await attempt
+    assert not rig.issue(ref).comments
+
+
+async def test_an_issue_has_one_id_however_its_repository_is_written(rig: GitHubIssuesRig) -> None:
+    ref = await rig.add("One", labels=("pawl",))
+    routes = (Route(tracker="github", team="ACME/Shop", repository="/srv/shop"),)
+    news = await rig.tracker.find_news(FindNews(tracker="github", since=SINCE, routes=routes))
+    assert [one.card.ref for one in news.cards] == [ref]
+    assert [one.card.team for one in news.cards] == ["acme/shop"]
+    filed = await rig.tracker.file_ticket(FileTicket(tracker="github", key="k", team="ACME/Shop", title="Two", body=""))
+    assert filed.ref == TicketRef(tracker="github", id="acme/shop#2")

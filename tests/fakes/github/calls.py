@@ -28,10 +28,12 @@ class Call:
 
     @property
     def repo(self) -> Repo:
-        name = f"{self.params['owner']}/{self.params['repo']}"
-        if name not in self.world.repos:
+        """GitHub does not mind how a name's letters are written."""
+        asked = f"{self.params['owner']}/{self.params['repo']}".casefold()
+        found = next((repo for name, repo in self.world.repos.items() if name.casefold() == asked), None)
+        if found is None:
             raise Refused(404, "Not Found")
-        return self.world.repos[name]
+        return found
 
     @property
     def issue(self) -> Issue:

@@ -11,7 +11,7 @@ from graphql import build_schema, graphql_sync  # pyright: ignore[reportUnknownV
 from tests.fakes.github.world import Comment, Issue, Pull, Repo, Thread, World
 
 SCHEMA = build_schema("""
-type Query { repository(owner: String!, name: String!): Repository }
+type Query { viewer: User! repository(owner: String!, name: String!): Repository }
 type Mutation {
   resolveReviewThread(input: ResolveReviewThreadInput!): ResolveReviewThreadPayload
   markPullRequestReadyForReview(input: MarkPullRequestReadyForReviewInput!): MarkPullRequestReadyForReviewPayload
@@ -44,15 +44,16 @@ type Bot implements Actor { login: String! databaseId: Int }
 """)
 
 
-def executed(world: World, asked: dict[str, Any]) -> dict[str, Any]:
-    answer = graphql_sync(SCHEMA, asked["query"], _Root(world), variable_values=asked.get("variables"))
+def executed(world: World, asked: dict[str, Any], login: str) -> dict[str, Any]:
+    """`login`: who asks."""
+    answer = graphql_sync(SCHEMA, asked["query"], _Root(world, login), variable_values=asked.get("variables"))
     assert not answer.errors, answer.errors  # what a test did not foresee is a defect of a document
     return {"data": answer.data}
 
 
 class _Root:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, login: str) -> None:
+        self._world, self.viewer = world, {"login": login}
 
     def repository(self, _info: Any, owner: str, name: str) -> Any:
         repo = self._world.repos[f"{owner}/{name}"]

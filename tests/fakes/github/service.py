@@ -108,9 +108,10 @@ class FakeGitHub:
         return self.world.user(PAWL)
 
     async def _graphql(self, request: Request) -> Response:
-        if request.headers.get("authorization", "").partition(" ")[2] not in self.apps.grants:
+        grant = self.apps.grants.get(request.headers.get("authorization", "").partition(" ")[2])
+        if grant is None:
             return JSONResponse({"message": "Bad credentials"}, 401)
-        return JSONResponse(graphql.executed(self.world, await body_of(request)))
+        return JSONResponse(graphql.executed(self.world, await body_of(request), grant.login))
 
     async def _log(self, request: Request) -> Response:
         """The other place where logs are kept: it must never see a token."""
