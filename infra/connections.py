@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from infra.exits import Misused
 from infra.settings import Settings
+from infra.variables import Variable
 from workflows.domain.chat import SlackChannel
 from workflows.domain.intake import Terms
 from workflows.domain.routes import Route
@@ -51,14 +52,14 @@ class Linear(Connection):
 
     kind: Literal["linear"] = "linear"
     url: str = LINEAR_URL
-    key_env: str = "LINEAR_API_KEY"
-    client_id_env: str = "LINEAR_CLIENT_ID"
-    client_secret_env: str = "LINEAR_CLIENT_SECRET"  # noqa: S105  # a variable's name
+    key_env: Variable = "LINEAR_API_KEY"
+    client_id_env: Variable = "LINEAR_CLIENT_ID"
+    client_secret_env: Variable = "LINEAR_CLIENT_SECRET"  # noqa: S105  # a variable's name
     """Of the OAuth app, which acts as itself (actor=app); with it no key is needed."""
     token_url: str = "https://api.linear.app/oauth/token"  # noqa: S105
     uploads_url: str = "https://uploads.linear.app"
     """Where files on tickets are; nothing is fetched from elsewhere."""
-    webhook_secret_env: str = "LINEAR_WEBHOOK_SECRET"  # noqa: S105
+    webhook_secret_env: Variable = "LINEAR_WEBHOOK_SECRET"  # noqa: S105
     app_user: str = ""
     """The id of Pawl's own user: mentions of it are for us, and what it does is an echo."""
 
@@ -76,11 +77,11 @@ class GitHub(Connection):
     merge_method: Literal["merge", "squash", "rebase"] = "merge"
     label: str = "pawl"
     """On an issue: Pawl is to work on it."""
-    token_env: str = "PAWL_GITHUB_TOKEN"  # noqa: S105  # not GITHUB_TOKEN, which many shells hold for other ends
-    app_id_env: str = "PAWL_GITHUB_APP_ID"
-    private_key_env: str = "PAWL_GITHUB_PRIVATE_KEY"
+    token_env: Variable = "PAWL_GITHUB_TOKEN"  # noqa: S105  # not GITHUB_TOKEN, which many shells hold for other ends
+    app_id_env: Variable = "PAWL_GITHUB_APP_ID"
+    private_key_env: Variable = "PAWL_GITHUB_PRIVATE_KEY"
     """Holds the App's key as PEM text, or the path of its file."""
-    webhook_secret_env: str = "PAWL_GITHUB_WEBHOOK_SECRET"  # noqa: S105
+    webhook_secret_env: Variable = "PAWL_GITHUB_WEBHOOK_SECRET"  # noqa: S105
     login: str = "pawl"
     """Pawl's own: exactly `NAME[bot]` for an App. It hears `@NAME`; what it says is an echo."""
 
@@ -108,8 +109,8 @@ class OpenProject(Connection):
     """What a phase is called there, where it has another name: `{"Todo" = "New"}`."""
     members: tuple[str, ...] = ()
     """Ids of users whose words in webhooks are acted on at once; others' wait for the next look."""
-    key_env: str = "OPENPROJECT_API_KEY"
-    webhook_secret_env: str = "OPENPROJECT_WEBHOOK_SECRET"  # noqa: S105
+    key_env: Variable = "OPENPROJECT_API_KEY"
+    webhook_secret_env: Variable = "OPENPROJECT_WEBHOOK_SECRET"  # noqa: S105
     login: str = "pawl"
 
 
@@ -119,9 +120,9 @@ class Slack(Connection):
 
     kind: Literal["slack"] = "slack"
     url: str = SLACK_URL
-    bot_token_env: str = "SLACK_BOT_TOKEN"  # noqa: S105
-    signing_secret_env: str = "SLACK_SIGNING_SECRET"  # noqa: S105
-    app_token_env: str = "SLACK_APP_TOKEN"  # noqa: S105
+    bot_token_env: Variable = "SLACK_BOT_TOKEN"  # noqa: S105
+    signing_secret_env: Variable = "SLACK_SIGNING_SECRET"  # noqa: S105
+    app_token_env: Variable = "SLACK_APP_TOKEN"  # noqa: S105
     """For socket mode, where there is no public URL."""
     ops_channel: str = ""
     """Hears of failures and of what waits too long."""

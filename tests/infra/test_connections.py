@@ -86,6 +86,14 @@ def test_a_mistake_is_told_with_file_and_key(tmp_path: Path, text: str, says: st
     assert "docs/operate/connections.md" in caught.value.next_step
 
 
+def test_a_secret_where_the_name_of_its_variable_belongs_is_refused_and_not_shown(tmp_path: Path) -> None:
+    pasted = "lin_api_9f1c2d3e4b5a"
+    with pytest.raises(Misused, match="never the secret itself") as caught:
+        read_connections(settings(tmp_path, f"[connections.linear]\nkey_env = '{pasted}'"), {})
+    assert "key connections.linear.key_env" in caught.value.cause
+    assert pasted not in str(caught.value)
+
+
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(Misused, match="There is no file"):
         read_connections(settings(tmp_path, connections=str(tmp_path / "nowhere.toml")), {})
