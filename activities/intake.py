@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from activities.errors import again
 from infra.client import TicketLine, list_tickets, ticket_status, tickets_under_way
@@ -61,14 +62,23 @@ class TemporalIntake(Intake):
             counted = [await self._done(happening, since, phases) for happening in found]
         except PawlError as error:  # Temporal's own: the tracker's failures are of the right kind already
             raise again(str(error)) from error
-        asks = self.redeliver.get(request.tracker)
         return Reconciled(
             until=max(since, news.until),
             complete=news.until >= begun - OVERLAP,
             started=tuple(name for started, _ in counted for name in started)[-100:],
             told=sum(told for _, told in counted),
-            redelivered=await asks(since - OVERLAP) if asks else 0,
+            redelivered=await self._asked_again(request.tracker, since - OVERLAP),
         )
+
+    async def _asked_again(self, tracker: str, since: datetime) -> int:
+        """How many deliveries the sender was asked for. That it refuses spoils no look: looks find what they tell."""
+        if (asks := self.redeliver.get(tracker)) is None:
+            return 0
+        try:
+            return await asks(since)
+        except ApplicationError as error:
+            activity.logger.warning("Lost webhooks of %s could not be asked for: %s", tracker, error.message)
+            return 0
 
     @activity.defn
     async def list_waiting(self) -> list[Waiting]:

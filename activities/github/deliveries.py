@@ -7,6 +7,10 @@ from activities.github.failures import Refused, told
 from workflows.domain.model import Record
 
 _MOST_PAGES = 20
+_MOST_ASKED = 30
+"""In one look: what can never arrive must not use up the calls that GitHub allows in an hour."""
+_WELCOME_LATER = (404, 408, 429)
+"""Refusals that may be of a proxy, or of a moment. After any other one the same delivery is refused again."""
 
 
 class Delivery(Record):
@@ -18,23 +22,26 @@ class Delivery(Record):
     event: str
 
     @property
-    def arrived(self) -> bool:
-        return 200 <= self.status_code < 300
+    def is_settled(self) -> bool:
+        """It arrived, or was refused for what it is."""
+        refused = 400 <= self.status_code < 500 and self.status_code not in _WELCOME_LATER
+        return refused or 200 <= self.status_code < 300
 
 
 async def redeliver_failures(app: App, since: datetime) -> tuple[str, ...]:
-    """Ask for everything again that was sent since then and of which no attempt arrived: its guids, oldest first.
+    """Ask again for what was sent since then and of which no attempt arrived: its guids, oldest first, 30 at most.
 
     Only an app may ask. A delivery is asked for once, by its latest attempt; one that fails again is asked for by the
-    next call.
+    next call, unless it was refused for good.
     """
     with told():
         attempts = await _attempts(app, since)
-        arrived = {one.guid for one in attempts if one.arrived}
-        missing = {one.guid: one for one in attempts if one.guid not in arrived}
-        for delivery in missing.values():
+        settled = {one.guid for one in attempts if one.is_settled}
+        missing = {one.guid: one for one in attempts if one.guid not in settled}
+        asked = list(missing.values())[:_MOST_ASKED]
+        for delivery in asked:
             await _again(app, delivery)
-    return tuple(missing)
+    return tuple(delivery.guid for delivery in asked)
 
 
 async def _attempts(app: App, since: datetime) -> list[Delivery]:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -99,6 +100,16 @@ async def test_a_card_that_asks_for_work_is_started_once(client: Client, tmp_pat
         assert (await intake.reconcile(Reconcile(tracker="board"))).started == (name,)
         await ended(client, workflow_id)
     assert await runs(client, workflow_id, 2) == 2
+
+
+async def test_a_look_is_whole_where_lost_webhooks_cannot_be_asked_for(client: Client, tmp_path: Path) -> None:
+    async def refuses(_: datetime) -> int:
+        raise ApplicationError("GitHub's rate limit is reached.")
+
+    terms, name = named("refuses")
+    tracker = ToldTracker(tmp_path, [News(cards=(), until=now())])
+    done = await TemporalIntake(client, tracker, terms, {name: refuses}).reconcile(Reconcile(tracker=name))
+    assert (done.complete, done.redelivered) == (True, 0)
 
 
 async def test_moves_and_words_are_passed_on_and_not_again(client: Client, tmp_path: Path) -> None:

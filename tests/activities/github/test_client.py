@@ -135,10 +135,20 @@ async def test_what_was_not_delivered_is_sent_again_once(desk: Desk) -> None:
     sent("healed", 200, 5, again=True)
     for number in range(150):
         sent(f"more {number}", 200, 4)
+    sent("refused for its signature", 401, 3)
+    sent("too large", 413, 3)
     sent("late", 0, 1)
     since = now - timedelta(minutes=30)
     assert await redeliver_failures(desk.app, since) == ("lost", "late")
     assert await redeliver_failures(desk.app, since) == ()
+
+
+async def test_what_never_arrives_does_not_use_up_the_calls_of_an_hour(desk: Desk) -> None:
+    now, apps = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", desk.fake.apps
+    apps.heals = False
+    apps.deliveries += [Delivery(number, f"lost {number}", now, "issues", 502) for number in range(1, 90)]
+    for _ in range(2):
+        assert len(await redeliver_failures(desk.app, datetime.now(UTC) - timedelta(hours=1))) == 30
 
 
 async def test_temporal_waits_as_long_as_github_says(desk: Desk) -> None:
