@@ -26,7 +26,8 @@ from workflows.domain.intake import Happening, Terms
 async def ways_in(table: Connections, terms: Terms, client: Client) -> AsyncGenerator[list[Door]]:
     """The doors of webhooks, while connections without a public address are kept open.
 
-    Raises Misused when there is no way in at all, NoAccess and OutOfReach for a Slack that does not say who we are.
+    Raises Misused when there is no way in at all and for a Linear without its app_user, NoAccess and OutOfReach for a
+    Slack that does not say who we are.
     """
     doors = [*_linear(table), *_github(table), *_openproject(table)]
     async with AsyncExitStack() as open_:
@@ -58,8 +59,10 @@ def _linear(table: Connections) -> list[Door]:
     doors: list[Door] = []
     for name, linear in table.of(Linear):
         if secrets := secrets_in(linear.webhook_secret_env):
-            ours = [linear.app_user, *secrets_in(linear.client_id_env)]
-            doors.append(LinearDoor(name, secrets, ours=[one for one in ours if one]))
+            if not linear.app_user:  # Pawl would take its own comments for a member's, and obey them
+                cause = f"Nobody says which user of Linear is Pawl's own in the connection {name}."
+                raise Misused(cause, f"Write app_user under [connections.{name}]: docs/operate/linear.md shows how.")
+            doors.append(LinearDoor(name, secrets, ours=[linear.app_user, *secrets_in(linear.client_id_env)]))
     return doors
 
 
