@@ -1,5 +1,7 @@
 """Markdown in Slack's markup: readable, escaped, and never longer than a section may be."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +56,10 @@ def test_what_was_escaped_reads_as_it_was(text: str) -> None:
 def test_what_people_write_in_slack_is_read_as_text() -> None:
     said = "<@U1> see <https://a.b/c?d&amp;e|a.b> in <#C1|shop> <!here> <mailto:a@b.c|a@b.c> &lt;x&gt;"
     assert plain(said) == "@U1 see https://a.b/c?d&e in #C1 here a@b.c <x>"
+
+
+@pytest.mark.parametrize("part", ["[", "[a", "[](", "[a](http://a "])
+def test_no_text_takes_long(part: str) -> None:
+    begun = time.process_time()
+    sections(part * (60_000 // len(part)), most=20)
+    assert time.process_time() - begun < 2

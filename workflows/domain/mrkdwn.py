@@ -12,7 +12,7 @@ _CUT = "_[cut: the rest is on the ticket]_"
 _FENCE = "```"
 
 _URL = re.compile(r"(?<![\w<])https?://[^\s<>|\"'`()\[\]]+[^\s<>|\"'`()\[\].,;:!?]")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\((https?://[^\s()<>|]+)\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\((https?://[^\s()<>|]+)\)")
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*")
 _BULLET = re.compile(r"(\s*)[-*+]\s+(?=\S)")
 _BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")

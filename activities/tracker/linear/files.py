@@ -15,7 +15,8 @@ UPLOADS = "https://uploads.linear.app"
 MOST_FILES = 20
 MOST_BYTES = 5_000_000
 """Of one file; a larger one is left where it is, and the text still has its link."""
-_LINK = re.compile(r"\[(?P<name>[^\]\n]{0,200})\]\((?P<url>[^)\s]+)[^)\n]*\)")
+_LINK = re.compile(r"\[(?P<name>[^\[\]\n]{0,200})\]\((?P<url>[^()\[\]\s]{1,2000})(?:[ \t][^)\[\n]{0,500})?\)")
+"""No part can hold what the next link begins with, so that no text takes long: this runs beside all other steps."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Files people put on an issue reach the ticket, and the key reaches Linear's own store only."""
 
+import time
+
 import pytest
 from temporalio.exceptions import ApplicationError
 
@@ -35,6 +37,14 @@ async def test_pictures_in_the_text_in_comments_and_attached_are_kept(desk: Desk
         ("Paper", "application/pdf"),
     ]
     assert await desk.journal.load(ticket.attachments[0].content) == PNG
+
+
+@pytest.mark.parametrize("part", ["[", "[](", "[](a ", "[](aaaaaaaaaaaaaaaa", "![x"])
+async def test_no_text_holds_up_the_worker(desk: Desk, part: str) -> None:
+    issue = desk.linear.file(desk.team, "One", part * (200_000 // len(part)))
+    begun = time.process_time()
+    assert not (await claimed(desk, issue)).attachments
+    assert time.process_time() - begun < 2
 
 
 async def test_the_key_is_shown_to_no_other_place(desk: Desk) -> None:
