@@ -41,6 +41,7 @@ async def found(terms: Terms, search: FindNews) -> News:
     words: list[WordsSaid] = []
     looks: list[_Look] = []
     seen: set[At] = set()
+    under_way = _under_way(search)
     for repository in _repositories(terms, search):
         await must_be(terms.github, repository, terms.ours)
         look = await _changed(terms, repository, search.since)
@@ -48,11 +49,11 @@ async def found(terms: Terms, search: FindNews) -> News:
         for issue in look.issues:
             place = At(repository_of(issue), issue.number)
             seen.add(place)
-            cards.append(card(terms, place.repository, issue, search.since))
+            cards.append(card(terms, place.repository, issue, search.since, under_way=place in under_way))
             words += await _said(terms, place.repository, issue, search.since)
-    for place in sorted(_under_way(search) - seen):
+    for place in sorted(under_way - seen):
         if issue := await _read(terms, place):
-            cards.append(card(terms, place.repository, issue, search.since))
+            cards.append(card(terms, place.repository, issue, search.since, under_way=True))
     return News(cards=tuple(cards), words=tuple(words), until=_until(looks, search.since))
 
 
@@ -62,18 +63,22 @@ def _until(looks: list[_Look], since: datetime) -> datetime:
     return min(cut) if cut else max((look.until for look in looks), default=since)
 
 
-def card(terms: Terms, repository: str, issue: Issue, since: datetime) -> CardSeen:
+def card(terms: Terms, repository: str, issue: Issue, since: datetime, *, under_way: bool) -> CardSeen:
     """GitHub's list does not tell what changed, so the column must be compared, nor by whom: what only a member may do
-    must be seen to be a member's."""
-    by_member = issue.person(terms.connection, terms.ours).trust is Trust.MEMBER
-    asked = by_member and issue.created_at >= since and mention_of(terms.ours).is_in(issue.text)
+    must be seen to be a member's. An issue of a stranger is told as theirs until a member has given it to Pawl: a
+    template of the repository can put any label on what strangers open."""
+    author = issue.person(terms.connection, terms.ours)
+    mentioned = issue.created_at >= since and mention_of(terms.ours).is_in(issue.text)
+    assigned = any(is_ours(one.login, terms.ours) for one in issue.assignees)
+    is_strangers = author.trust is Trust.STRANGER and not (assigned or under_way)
     seen = ticket(terms.connection, repository, issue, terms.trigger)
     return CardSeen(
         id=f"{seen.status}@{written(issue.updated_at)}",
         card=seen,
         at=issue.updated_at,
+        by=author if is_strangers else None,
         moved=True,
-        assigned=asked or any(is_ours(one.login, terms.ours) for one in issue.assignees),
+        assigned=assigned or (mentioned and author.trust is Trust.MEMBER),
     )
 
 

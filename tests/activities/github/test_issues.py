@@ -11,6 +11,8 @@ from temporalio.exceptions import ApplicationError
 from tests.fakes.github import PAWL
 from tests.fakes.service import Fault
 from tests.ports.trackers import GitHubIssuesRig
+from workflows.domain.intake import Leave, Move, Start, TellMove, TellWords, decide
+from workflows.domain.intake import Terms as DecisionTerms
 from workflows.domain.people import Trust
 from workflows.domain.routes import AGENT_TODO, Route
 from workflows.domain.ticket import Phase, TicketRef
@@ -151,6 +153,29 @@ async def test_only_a_members_new_issue_asks_by_a_mention(rig: GitHubIssuesRig) 
     for by, text in (("ada", "@pawl please"), ("mallory", "@pawl please"), ("ada", "> @pawl please")):
         rig.fake.world.issue(rig.repo, rig.fake.world.user(by), f"By {by}", text)
     assert [one.assigned for one in (await look(rig)).cards] == [True, False, False]
+
+
+async def test_a_look_starts_no_strangers_issue_unless_a_member_asked(rig: GitHubIssuesRig) -> None:
+    """A label does not tell who put it there; who is assigned, a member has chosen."""
+    routes = (Route(tracker="github", team="acme/shop", repository="/srv/shop"),)
+    terms = DecisionTerms(routes=routes, model="scripted:m")
+    issue = rig.fake.world.issue(rig.repo, rig.fake.world.user("mallory"), "Leak it", "now")
+    issue.labels = ["pawl"]
+    ref = TicketRef(tracker="github", id=f"acme/shop#{issue.number}")
+
+    async def seen(*under_way: TicketRef) -> list[type[Move]]:
+        search = FindNews(tracker="github", since=SINCE, routes=routes, under_way=under_way)
+        (card,) = (await rig.tracker.find_news(search)).cards
+        return [type(move) for move in decide(card, terms)]
+
+    assert await seen() == [Leave]
+    assert TellMove in await seen(ref), "what is under way hears of its card, whoever opened it"
+    issue.assignees = [rig.fake.world.user(PAWL)]
+    assert Start in await seen()
+    issue.assignees = []
+    rig.hands.comments(issue, "@pawl take it", "ada")
+    (words,) = (await look(rig)).words
+    assert [type(move) for move in decide(words, terms)] == [Start, TellWords]
 
 
 async def test_news_are_what_people_said_and_whose_words_they_are(rig: GitHubIssuesRig) -> None:
