@@ -107,8 +107,8 @@ class OpenProjectDouble(World):
         return 200, collection([] if self.hidden_members else shown)
 
     async def _related(self, request: Request) -> Answer:
-        (number,) = _filters(request)["involved"][1]
-        ours = [one for one in self.relations if int(number) in one[1:]]
+        numbers = {int(number) for number in _filters(request)["involved"][1]}
+        ours = [one for one in self.relations if numbers & {*one[1:]}]
         links = [(kind, link("work_packages", a), link("work_packages", b)) for kind, a, b in ours]
         return 200, collection([{"type": kind, "_links": {"from": a, "to": b}} for kind, a, b in links])
 

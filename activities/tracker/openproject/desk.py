@@ -1,5 +1,6 @@
 """What is asked of OpenProject around a card: its statuses, projects and people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +89,20 @@ class Desk:
 
     async def open_blockers(self, number: int) -> list[str]:
         """The work packages that block this one and are not closed, as people name them."""
-        query = {**where(condition("involved", "=", str(number))), "pageSize": "500"}
-        relations = await self.client.page("relations", query)
-        blockers = sorted({blocker for one in relations.elements if (blocker := _blocker(one, number))})
+        blockers = sorted((await self.blockers([number])).get(number, ()))
         return [f"#{blocker}" for blocker in blockers if await self._is_open(blocker)]
+
+    async def blockers(self, numbers: Sequence[int]) -> dict[int, set[int]]:
+        """What blocks each of these work packages, the closed ones too."""
+        if not numbers:
+            return {}
+        query = {**where(condition("involved", "=", *map(str, numbers))), "pageSize": "500"}
+        found: dict[int, set[int]] = {}
+        for one in (await self.client.page("relations", query)).elements:
+            blocked, blocker = _ends(one)
+            if blocked in numbers:
+                found.setdefault(blocked, set()).add(blocker)
+        return found
 
     async def _is_open(self, number: int) -> bool:
         """What Pawl may not see counts as open: nothing says that it is done."""
@@ -113,16 +124,16 @@ def trust_of(person: int, us: Us, members: frozenset[int]) -> Trust:
     return Trust.MEMBER if person in members else Trust.STRANGER
 
 
-def _blocker(relation: dict[str, Any], number: int) -> int:
-    """Who blocks `number` by this relation; 0: nobody. It is told from either end."""
+def _ends(relation: dict[str, Any]) -> tuple[int, int]:
+    """Who is blocked, and by whom; 0 and 0 for another kind of relation. It is told from either end."""
     start, end = _link(relation, "from").id, _link(relation, "to").id
     match relation.get("type"):
-        case "blocks" if end == number:
-            return start
-        case "blocked" if start == number:
-            return end
+        case "blocks":
+            return end, start
+        case "blocked":
+            return start, end
         case _:
-            return 0
+            return 0, 0
 
 
 def _link(part: dict[str, Any], name: str) -> Link:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from activities.tracker.openproject.client import Client, Missing, condition
 from activities.tracker.openproject.desk import Desk, trust_of
+from activities.tracker.openproject.waiting import Waits, waiting
 from infra.openproject import Activity, Status, Us, WorkPackage
 from workflows.domain.intake import CardSeen, WordsSaid
 from workflows.domain.people import Person
@@ -38,10 +39,12 @@ async def found(desk: Desk, search: FindNews) -> News:
     look = _Look(desk, await desk.us(), await desk.statuses(), since)
     under_way = {ref.id for ref in search.under_way}
     standing = await _standing(look, search.routes)
-    for card in _once([*changed, *standing, *await _named(desk.client, sorted(under_way))]):
+    cards = list(_once([*changed, *standing, *await _named(desk.client, sorted(under_way))]))
+    waits = await waiting(desk, [card.id for card in cards if str(card.id) not in under_way], look.statuses)
+    for card in cards:
         ticket = await desk.ticket(card, look.statuses)
         if str(card.id) in under_way or any(route.covers(ticket) for route in search.routes):
-            await _add(look, card, ticket)
+            await _add(look, card, ticket, waits)
     return News(cards=tuple(look.cards), words=tuple(look.words), until=until)
 
 
@@ -78,17 +81,17 @@ async def _named(client: Client, ids: list[str]) -> list[WorkPackage]:
     return [client.part(WorkPackage, one) for one in page.elements]
 
 
-async def _add(look: _Look, card: WorkPackage, ticket: Ticket) -> None:
+async def _add(look: _Look, card: WorkPackage, ticket: Ticket, waits: Waits) -> None:
     place = look.desk.place
     if card.at < look.since:
-        look.cards.append(place.seen(card, ticket, look.us.id))
+        look.cards += waits.told(place.seen(card, ticket, look.us.id), card.id)
         return
     try:
         journal = await look.desk.client.activities(card.id)
     except Missing:  # deleted meanwhile
         return
     members = await _members(look, card)
-    look.cards.append(place.seen(card, ticket, look.us.id, _mover(look, card, journal, members)))
+    look.cards += waits.told(place.seen(card, ticket, look.us.id, _mover(look, card, journal, members)), card.id)
     for said in journal:
         person = said.links.user.id
         if said.said.strip() and person != look.us.id and said.at >= look.since:

@@ -136,6 +136,27 @@ async def test_a_card_that_is_given_to_us_says_so(rig: OpenProjectRig) -> None:
     assert card(await look(rig), ref).assigned
 
 
+async def test_a_blocked_card_asks_for_work_when_what_blocks_it_is_closed(rig: OpenProjectRig) -> None:
+    first, second = rig.double.file("First"), rig.double.file("Second")
+    ref = TicketRef(tracker="openproject", id=str(rig.double.file("Blocked", status="Agent Todo")))
+    rig.double.relations += [("blocks", first, int(ref.id)), ("blocked", int(ref.id), second)]
+    rig.double.relations += [("blocks", int(ref.id), rig.double.file("Later"))]
+    for close in (first, second):
+        assert ref not in [one.card.ref for one in (await look(rig)).cards]
+        rig.double.move(close, "Done")
+    closed = datetime.fromisoformat(rig.double.cards[second].at)
+    assert closed > datetime.fromisoformat(rig.double.cards[int(ref.id)].at)
+    seen = card(await look(rig), ref)
+    assert abs(seen.at - closed) < timedelta(seconds=1)
+    assert any(isinstance(move, Start) for move in decide(seen, Terms(routes=ROUTES, model="scripted:m")))
+    rig.double.say(second, "Well done.", by=GRACE)
+    later = await look(rig, since=datetime.now(UTC) + timedelta(hours=1))
+    assert (card(later, ref).id, card(later, ref).at) == (seen.id, seen.at), "told again, it is the same happening"
+    rig.double.relations += [("blocks", first, int((started := await under_way(rig)).id))]
+    rig.double.move(first, "Agent Todo")
+    assert card(await look(rig, under_way=(started,)), started), "what is under way is told however it is blocked"
+
+
 async def test_projects_nobody_serves_are_left_out_unless_under_way(rig: OpenProjectRig) -> None:
     ref = await rig.add("One")
     elsewhere = (Route(tracker="openproject", team="docs", repository="/srv/docs.git"),)
