@@ -7,14 +7,15 @@ import stat
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
 from rich.console import Console as Terminal
 
 from infra import board, gateway_client, home, temporal, temporal_cli
+from infra.connections_check import look_at_connections
 from infra.console import Console, safe, understood
 from infra.errands import errand
 from infra.exits import Misused, OutOfReach, PawlError, Told
+from infra.findings import Finding, Health
 from infra.gateway.prices import PriceList
 from infra.gateway.providers import providers
 from infra.gateway.settings import GatewaySettings
@@ -26,20 +27,6 @@ from workflows.domain.words import counted
 
 _NEEDED_DISK_MB = 1_000
 _UP = "Start everything with `pawl up`."
-
-
-class Health(StrEnum):
-    OK = "ok"
-    NOTE = "note"
-    """Not needed for everything, or not running now."""
-    BROKEN = "broken"
-
-
-class Finding(Record):
-    check: str
-    health: Health
-    what: str
-    fix: str = ""
 
 
 class _Tried(Record):
@@ -64,7 +51,7 @@ async def _found(name: str, check: "_Check", settings: Settings) -> list[Finding
     """What the check finds, or why it could not look: one broken setting must not hide what the others tell."""
     try:
         found = check(settings)
-        found = found if isinstance(found, Finding) else await found
+        found = found if isinstance(found, Finding | list) else await found
     except Exception as error:
         problem = understood(error)
         return [Finding(check=name, health=Health.BROKEN, what=problem.cause, fix=problem.next_step)]
@@ -213,7 +200,7 @@ def _model(settings: Settings) -> Finding:
     return Finding(check="model", health=Health.OK, what=f"{settings.model}: key and price are there")
 
 
-_Check = Callable[[Settings], Finding | Awaitable[Finding | list[Finding]]]
+_Check = Callable[[Settings], Finding | list[Finding] | Awaitable[Finding | list[Finding]]]
 _CHECKS: dict[str, _Check] = {
     "python": _python,
     "git": _git,
@@ -225,6 +212,7 @@ _CHECKS: dict[str, _Check] = {
     "temporal server": _server_and_worker,
     "gateway": _gateway,
     "model": _model,
+    "connections": look_at_connections,
 }
 """By the name under which a check is told that could not look."""
 

@@ -43,6 +43,23 @@ class Problem(Record):
     next_step: str = ""
 
 
+class Reach(Record):
+    """What a connection's service says of one cheap question."""
+
+    name: str
+    who: str = ""
+    """As whom it lets us in; empty where it does not tell, or there is a problem."""
+    ours: str = ""
+    """By which id or login it knows us, as `connections.toml` would have it."""
+    problem: Problem | None = None
+
+
+class Reached(Record):
+    """What `reach` answers."""
+
+    connections: tuple[Reach, ...] = ()
+
+
 _KINDS = {kind.exit: kind for kind in PawlError.__subclasses__()}
 
 

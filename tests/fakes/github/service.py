@@ -89,12 +89,12 @@ class FakeGitHub:
     def _admit(self, request: Request, template: str) -> User:
         shown = request.headers.get("authorization", "")
         token = shown.partition(" ")[2]
-        if template.startswith("/app/") or template.endswith("/installation"):
+        if template == "/app" or template.startswith("/app/") or template.endswith("/installation"):
             return self._admit_app(token)
         params = request.path_params
         if token not in self.apps.grants or self.apps.grants[token].revoked:
             raise Refused(401, "Bad credentials")
-        if not self._opens(token, f"{params['owner']}/{params['repo']}"):
+        if "owner" in params and not self._opens(token, f"{params['owner']}/{params['repo']}"):
             raise Refused(404, "Not Found")
         return self.world.user(self.apps.grants[token].login)
 
