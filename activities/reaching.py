@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.connected import github_client
 from activities.github import App
 from activities.github.failures import Refused
+from activities.github.identity import VIEWER
 from activities.letting_in import a_web, linear_client, needed
 from activities.problems import problem_of
 from activities.slack.calls import SlackCalls
@@ -60,19 +61,18 @@ async def _asked(name: str, one: AnyConnection, open_: AsyncExitStack) -> Reach:
 
 
 async def _github(name: str, one: GitHub, open_: AsyncExitStack) -> Reach:
-    """An app is asked who it is; not every kind of token may ask that, but each may ask for its limits."""
     github = await github_client(name, one, open_)
     try:
-        if isinstance(github.access, App):
+        if isinstance(github.access, App):  # the installations have repositories to ask for, the app itself has none
             found, _ = await github.access.call("GET", "/app")
             login = f"{_App.model_validate(found).slug}[bot]"
-            return Reach(name=name, who=login, ours=login)
-        await github.get("", f"{github.api_url}/rate_limit", Record)
+        else:
+            login = str((await github.graphql("", VIEWER))["viewer"]["login"])
     except Refused as refused:
         if refused.status in (401, 403):
             raise NoAccess(f"GitHub answered {refused.status}: {refused.said}.") from refused
         raise Misused(f"What answers for {name} is no GitHub: {refused.status}.") from refused
-    return Reach(name=name)
+    return Reach(name=name, who=login, ours=login)
 
 
 async def _openproject(name: str, one: OpenProject, open_: AsyncExitStack) -> Reach:

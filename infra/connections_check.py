@@ -38,7 +38,7 @@ def _let_in(settings: Settings, name: str, one: AnyConnection, reach: Reach) -> 
         fix = problem.next_step or _fix(settings, name, one, problem.exit)
         return Finding(check=check, health=health, what=problem.cause, fix=fix)
     key, written = _ours(one)
-    if reach.ours and written and written != reach.ours:
+    if reach.ours and written and written.casefold() != reach.ours.casefold():
         what = f"{one.url} knows us as {reach.ours}, the table as {written}: what Pawl does would pass for a person's"
         value = reach.ours if isinstance(one, OpenProject) else f'"{reach.ours}"'
         fix = f"Write {key} = {value} under [connections.{name}] in {connections_file(settings)}."

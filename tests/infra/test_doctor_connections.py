@@ -70,10 +70,11 @@ async def ours(tmp_path: Path) -> AsyncIterator[Installation]:
         chat = await open_.enter_async_context(slack.running())
         ours.table = {
             "linear": {"url": f"{linear}/graphql"},
-            "github": {"url": f"{ours.github.url}/api", "web_url": ours.github.url, "login": "pawl[bot]"},
+            "github": {"url": f"{ours.github.url}/api", "web_url": ours.github.url, "login": "Pawl[bot]"},
             "openproject": {"url": openproject, "field": "customField7", "user": OPENPROJECT_US},
             "slack": {"url": chat.api},
         }
+        ours.table["github"]["graphql_url"] = f"{ours.github.url}/graphql"
         ours.write(ROUTE)
         yield ours
     assert not ours.linear.unforeseen + ours.openproject.app.unforeseen
@@ -83,7 +84,7 @@ async def test_every_connection_says_as_whom_it_lets_us_in_and_how_it_is_heard(o
     found = await ours.found(**KEYS, SLACK_APP_TOKEN="xapp-double", OPENPROJECT_WEBHOOK_SECRET="a-hook")
     assert {one["health"] for check, one in found.items() if check != "news of linear"} == {"ok"}
     assert f"as pawl ({ours.linear.us['id']})" in found["connection linear"]["what"]
-    assert "lets us in" in found["connection github"]["what"]
+    assert found["connection github"]["what"].endswith("lets us in as pawl[bot]")
     assert f"as Pawl ({OPENPROJECT_US})" in found["connection openproject"]["what"]
     assert found["connection slack"]["what"].endswith(f"lets us in as {slack.BOT}")
     assert found["news of slack"]["what"] == "by socket mode"

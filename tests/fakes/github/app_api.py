@@ -44,7 +44,6 @@ class Apps:
         hook = "/app/hook/deliveries"
         return {
             ("GET", "/app"): self.itself,
-            ("GET", "/rate_limit"): self.limits,
             ("GET", "/repos/{owner}/{repo}/installation"): self.installation,
             ("POST", "/app/installations/{installation_id}/access_tokens"): self.granted,
             ("GET", hook): self.delivered,
@@ -53,10 +52,6 @@ class Apps:
 
     def itself(self, _: Call) -> Answer:
         return 200, {"id": 1, "slug": PAWL.removesuffix("[bot]"), "name": "Pawl"}
-
-    def limits(self, _: Call) -> Answer:
-        rate = {"limit": 5000, "remaining": 4999, "reset": 1_800_000_000, "used": 1}
-        return 200, {"resources": {"core": rate, "search": rate}, "rate": rate}
 
     def installation(self, call: Call) -> Answer:
         name = f"{call.params['owner']}/{call.params['repo']}"

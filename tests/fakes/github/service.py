@@ -94,7 +94,7 @@ class FakeGitHub:
         params = request.path_params
         if token not in self.apps.grants or self.apps.grants[token].revoked:
             raise Refused(401, "Bad credentials")
-        if "owner" in params and not self._opens(token, f"{params['owner']}/{params['repo']}"):
+        if not self._opens(token, f"{params['owner']}/{params['repo']}"):
             raise Refused(404, "Not Found")
         return self.world.user(self.apps.grants[token].login)
 
