@@ -87,7 +87,7 @@ def ticket_of(issue: Issue, tracker: str, status: str = "", attachments: tuple[A
 def person_of(user: User, us: User, place: str) -> Person:
     """Apps other than ours are strangers, and so is whoever has left."""
     trust = Trust.OURS if user.id == us.id else Trust.STRANGER if user.app or not user.active else Trust.MEMBER
-    return Person(place=place, id=user.id, name=user.display_name or user.name, handle=user.email, trust=trust)
+    return Person(place=place, id=user.id, name=user.name or user.display_name, handle=user.email, trust=trust)
 
 
 def uuid_of(*parts: str) -> str:

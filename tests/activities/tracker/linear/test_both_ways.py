@@ -29,10 +29,9 @@ async def found(desk: Desk, since: datetime, *under_way: TicketRef) -> list[Happ
 
 
 def words(happenings: list[Happening]) -> dict[str, tuple[object, ...]]:
-    """What must be the same whichever way it comes. Who said it is known by the id: Linear's deliveries give a person's
-    name, and its API the name people are shown by."""
+    """What must be the same whichever way it comes. Linear's deliveries know nobody's display name."""
     said = [one for one in happenings if isinstance(one, WordsSaid)]
-    return {one.id: (one.ref, one.text, one.at, one.by.id, one.by.trust, one.addressed, one.stop) for one in said}
+    return {one.id: (one.ref, one.text, one.at, one.by, one.addressed, one.stop) for one in said}
 
 
 def cards(happenings: list[Happening]) -> dict[str, tuple[object, ...]]:

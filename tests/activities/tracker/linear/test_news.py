@@ -90,7 +90,7 @@ async def test_a_label_we_put_does_not_hide_where_a_person_put_the_card(desk: De
     seen = of(await look(desk, since, issue), issue)
     assert (seen.card.status, seen.card.labels, seen.moved) == (Phase.CANCELLED, ("wontfix",), True)
     assert seen.by is not None
-    assert seen.by.name == "ada"
+    assert seen.by.name == "Ada"
 
 
 async def test_a_blocked_card_asks_for_work_when_what_blocks_it_has_ended(desk: Desk) -> None:
