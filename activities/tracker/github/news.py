@@ -32,8 +32,7 @@ class _Look(NamedTuple):
 
     issues: list[Issue]
     until: datetime
-    whole: bool
-    """Whether it came to the end."""
+    """Everything before has been seen."""
 
 
 async def found(terms: Terms, search: FindNews) -> News:
@@ -58,9 +57,8 @@ async def found(terms: Terms, search: FindNews) -> News:
 
 
 def _until(looks: list[_Look], since: datetime) -> datetime:
-    """By GitHub's clock, and not beyond what was left for the next look anywhere."""
-    cut = [look.until for look in looks if not look.whole]
-    return min(cut) if cut else max((look.until for look in looks), default=since)
+    """Not beyond what was left for the next look anywhere. Looks overlap by more than clocks differ."""
+    return max(since, min((look.until for look in looks), default=datetime.now(UTC)))
 
 
 def card(terms: Terms, repository: str, issue: Issue, since: datetime, *, under_way: bool) -> CardSeen:
@@ -120,18 +118,19 @@ def _under_way(search: FindNews) -> set[At]:
 
 
 async def _changed(terms: Terms, repository: str, since: datetime) -> _Look:
-    """Oldest change first. GitHub lists pull requests as issues, too."""
+    """Oldest change first. GitHub lists pull requests as issues, too. What is whole is so until it was asked for."""
+    begun = datetime.now(UTC)
     asked = {"since": written(since), "state": "all", "sort": "updated", "direction": "asc"}
     listed = await terms.github.every(repository, "/issues", Issue, most=_MOST_LISTED, **asked)
     issues: list[Issue] = []
     until = since
     for one in listed:
         if len(issues) >= _MOST_ISSUES and one.updated_at > until > since:
-            return _Look(issues, until, whole=False)
+            return _Look(issues, until)
         until = max(until, one.updated_at)
         if one.pull_request is None:
             issues.append(one)
-    return _Look(issues, until, whole=len(listed) < _MOST_LISTED)
+    return _Look(issues, max(until, begun) if len(listed) < _MOST_LISTED else until)
 
 
 async def _said(terms: Terms, repository: str, issue: Issue, since: datetime) -> list[WordsSaid]:

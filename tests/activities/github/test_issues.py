@@ -250,3 +250,13 @@ async def test_an_issue_has_one_id_however_its_repository_is_written(rig: GitHub
     assert [one.card.team for one in news.cards] == ["acme/shop"]
     filed = await rig.tracker.file_ticket(FileTicket(tracker="github", key="k", team="ACME/Shop", title="Two", body=""))
     assert filed.ref == TicketRef(tracker="github", id="acme/shop#2")
+
+
+@pytest.mark.parametrize("routed", [True, False], ids=["a repository", "none"])
+async def test_a_look_at_what_is_quiet_is_complete(rig: GitHubIssuesRig, routed: bool) -> None:
+    """Else the next one would begin again where this one did, at once and for ever."""
+    await rig.add("Long ago")
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    search = FindNews(tracker="github", since=SINCE, routes=())
+    news = await look(rig) if routed else await rig.tracker.find_news(search)
+    assert news.until >= begun
