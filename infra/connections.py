@@ -202,6 +202,12 @@ class Connections(_Told):
         return {route.tracker for route in self.all_routes}
 
     @property
+    def looked_at(self) -> set[str]:
+        """What a schedule looks at: those, and every GitHub that lets us in as an app, for it can be asked to send
+        again what was lost."""
+        return self.trackers | {name for name, one in self.of(GitHub) if secret(one.app_id_env)}
+
+    @property
     def all_routes(self) -> tuple[Route, ...]:
         """Those of the file, and those of Slack's channels in which tickets are kept."""
         kept = [channel.route(name) for name, slack in self.of(Slack) for channel in slack.channels]

@@ -28,7 +28,7 @@ _CALL = timedelta(seconds=10)
 async def ensure_schedules(client: Client, table: Connections) -> None:
     """Have every tracker looked at and what waits told, and nothing else of the kind: the workers of one installation
     share one table. What a person paused stays paused. Raises Misused for a calendar that cannot be read."""
-    wanted = {names.sync_id(name): _look(name, timedelta(seconds=table.poll_seconds)) for name in table.trackers}
+    wanted = {names.sync_id(name): _look(name, timedelta(seconds=table.poll_seconds)) for name in table.looked_at}
     if table.digest and any(table.of(Slack)):
         wanted[names.DIGEST] = _digest(table.digest, table.timezone)
     for name, schedule in wanted.items():
