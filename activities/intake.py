@@ -13,11 +13,11 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import again
 from infra.client import TicketLine, list_tickets, ticket_status, tickets_under_way
 from infra.exits import PawlError
-from infra.ingress.deliver import Done, carry
+from infra.ingress.deliver import Done, carry, have_looked
 from workflows.domain.chat import Waiting
 from workflows.domain.events import phase_of
 from workflows.domain.intake import CardSeen, Happening, Move, Start, TellMove, Terms, decide
-from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Phase, TicketRef
 from workflows.ports.intake import Intake, Reconcile, Reconciled
 from workflows.ports.tracker import FindNews, Tracker
 
@@ -59,6 +59,7 @@ class TemporalIntake(Intake):
             )
             found = sorted((*news.cards, *news.words), key=lambda happening: happening.at)
             phases = {ref.key: phase for ref, phase in under_way.items()}
+            nudged = await self._nudged(under_way) if request.nudge else 0
             counted = [await self._done(happening, since, phases) for happening in found]
         except PawlError as error:  # Temporal's own: the tracker's failures are of the right kind already
             raise again(str(error)) from error
@@ -67,6 +68,7 @@ class TemporalIntake(Intake):
             complete=news.until >= begun - OVERLAP,
             started=tuple(name for started, _ in counted for name in started)[-100:],
             told=sum(told for _, told in counted),
+            nudged=nudged,
             redelivered=await self._asked_again(request.tracker, since - OVERLAP),
         )
 
@@ -97,6 +99,10 @@ class TemporalIntake(Intake):
             since, url = line.started, ""
         phase = phase_of(line.phase) or Phase.BLOCKED
         return Waiting(identifier=line.identifier, title=line.title, phase=phase, since=since, url=url)
+
+    async def _nudged(self, under_way: Mapping[TicketRef, str]) -> int:
+        at_the_gate = [ref for ref, phase in under_way.items() if phase == Phase.MERGE_GATE]
+        return [await have_looked(self.client, ref) for ref in at_the_gate].count(Done.TOLD)
 
     async def _done(self, happening: Happening, since: datetime, phases: Mapping[str, str]) -> tuple[list[str], int]:
         """What was started, and how much was passed on."""

@@ -15,7 +15,7 @@ MOST_LOOKS = 20
 class SyncOrder(Record):
     tracker: str
     days: float | None = Field(default=None, gt=0, le=90)
-    """How far back to look; None: to where the last run of the schedule ended."""
+    """How far back to look, where a person asks for it; None: to where the last run of the schedule ended."""
 
 
 @workflow.defn(name="Sync")
@@ -26,14 +26,14 @@ class Sync:
     async def run(self, order: SyncOrder) -> Reconciled:
         last = workflow.get_last_completion_result(Reconciled)
         since = workflow.now() - timedelta(days=order.days) if order.days else last.until if last else None
-        total = await self._look(order, since)
+        total = await self._look(order, since, nudge=order.days is not None)
         for _ in range(MOST_LOOKS - 1):
             if total.complete:
                 break
             total = total.plus(await self._look(order, total.until))
         return total
 
-    async def _look(self, order: SyncOrder, since: datetime | None) -> Reconciled:
+    async def _look(self, order: SyncOrder, since: datetime | None, *, nudge: bool = False) -> Reconciled:
         step = Intake.step(f"Look at {order.tracker} for what no webhook has told")
-        request = Reconcile(tracker=order.tracker, since=since)
+        request = Reconcile(tracker=order.tracker, since=since, nudge=nudge)
         return await workflow.execute_activity_method(Intake.reconcile, request, **step)

@@ -8,7 +8,7 @@ from rich.console import Console as Terminal
 from temporalio import exceptions
 from temporalio.client import Client, WorkflowFailureError
 
-from infra.connections import Connections, connections_file, read_connections
+from infra.connections import Connections, GitHub, connections_file, read_connections
 from infra.console import Console, safe
 from infra.exits import Misused, OutOfReach
 from infra.following import tell_troubles
@@ -32,14 +32,15 @@ async def sync(console: Console, settings: Settings, tracker: str, days: float) 
     def show(terminal: Terminal) -> None:
         for name, found in seen.items():
             started = f"started {safe(', '.join(found.started))}" if found.started else "nothing to start"
+            looks = f", had {counted(found.nudged, 'ticket')} look at its pull request" if found.nudged else ""
             more = f", {counted(found.redelivered, 'failed webhook')} asked for again" if found.redelivered else ""
-            terminal.print(f"[bold]{safe(name)}[/]: {started}; passed on {counted(found.told, 'change')}{more}.")
+            terminal.print(f"[bold]{safe(name)}[/]: {started}; passed on {counted(found.told, 'change')}{looks}{more}.")
 
     console.result({"synced": seen}, show)
 
 
 def _wanted(settings: Settings, table: Connections, tracker: str) -> list[str]:
-    there = sorted(table.trackers)
+    there = sorted(table.trackers | {name for name, _ in table.of(GitHub)})
     if not there:
         raise Misused(
             "There is no tracker to look at: no connection and no route name one.",

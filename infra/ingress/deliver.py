@@ -93,17 +93,24 @@ async def _nudge(client: Client, nudge: Nudge) -> Done:
     pull_request = f"{nudge.repository}#{nudge.number}"
     quoted = pull_request.replace("\\", "\\\\").replace("'", "''")
     query = f"WorkflowType = 'Ticket' AND ExecutionStatus = 'Running' AND {names.PULL_REQUEST.name} = '{quoted}'"
-    told = Done.NOBODY
     with translated(f"the ticket of {pull_request}"):
         found = [one.id async for one in client.list_workflows(query, limit=10, rpc_timeout=CALL)]
-    for workflow_id in found:
-        try:
-            with translated(workflow_id):
-                await client.get_workflow_handle(workflow_id).signal(PULL_REQUEST_MOVED, rpc_timeout=CALL)
-        except NotFound:  # it ended meanwhile
-            continue
-        told = Done.TOLD
-    return told
+    told = [await _look_again(client, workflow_id) for workflow_id in found]
+    return Done.TOLD if Done.TOLD in told else Done.NOBODY
+
+
+async def have_looked(client: Client, ref: TicketRef) -> Done:
+    """Have a ticket look at its pull request, whatever is known of that. Raises PawlError."""
+    return await _look_again(client, names.ticket_workflow_id(ref))
+
+
+async def _look_again(client: Client, workflow_id: str) -> Done:
+    try:
+        with translated(workflow_id):
+            await client.get_workflow_handle(workflow_id).signal(PULL_REQUEST_MOVED, rpc_timeout=CALL)
+    except NotFound:  # it ended meanwhile
+        return Done.NOBODY
+    return Done.TOLD
 
 
 @contextmanager

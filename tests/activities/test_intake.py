@@ -17,10 +17,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.intake import TemporalIntake
 from activities.tracker.board import BoardTracker
 from infra import board, schedules
-from infra.client import start_ticket
+from infra.client import start_ticket, tickets_under_way
 from infra.connections import Connections, Linear
 from infra.exits import Misused
-from tests.infra.ingress.recorder import WAITS, Recorder, ended, heard, runs
+from tests.infra.ingress.recorder import SHOWS, WAITS, Recorder, ended, heard, runs
 from workflows import names
 from workflows.domain.chat import Waiting
 from workflows.domain.intake import CardSeen, Terms, WordsSaid
@@ -68,6 +68,15 @@ async def until(holds: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("It did not come about in 30 s.")
+
+
+async def listed(client: Client, tracker: str, phases: set[str]) -> None:
+    """Return when tickets of these phases are listed: the list lags behind."""
+    for _ in range(100):
+        if set((await tickets_under_way(client, tracker)).values()) == phases:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"They are not listed: {phases}.")
 
 
 @asynccontextmanager
@@ -131,6 +140,7 @@ async def test_moves_and_words_are_passed_on_and_not_again(client: Client, tmp_p
     workflow_id = names.ticket_workflow_id(moved.card.ref)
     async with working(client, intake):
         first = await intake.reconcile(Reconcile(tracker=name))
+        await listed(client, name, {"Todo"})
         second = await intake.reconcile(Reconcile(tracker=name, since=first.until))
         third = await intake.reconcile(Reconcile(tracker=name, since=second.until))
         assert (first.told, second.told, third.told) == (0, 2, 0)
@@ -216,3 +226,25 @@ async def test_what_waits_is_listed_also_where_a_ticket_does_not_answer(client: 
             await asyncio.sleep(0.1)
         await ended(client, started.workflow_id)
     assert [(one.phase, one.since <= now()) for one in waiting] == [(Phase.PLAN_GATE, True)]
+
+
+async def test_a_person_who_asks_has_tickets_look_at_their_pull_requests(client: Client, tmp_path: Path) -> None:
+    terms, name = named("nudge")
+    waits = CardSeen(id="card@1", card=card(name, AGENT_TODO, "WAITS"), at=now())
+    builds = CardSeen(id="card@1", card=card(name, AGENT_TODO, "BUILDS"), at=now())
+    tracker = ToldTracker(tmp_path, [News(cards=(waits, builds), until=now()), News(until=now())])
+    intake = TemporalIntake(client, tracker, terms)
+    ids = [names.ticket_workflow_id(one.card.ref) for one in (waits, builds)]
+    async with working(client, intake):
+        await intake.reconcile(Reconcile(tracker=name))
+        await client.get_workflow_handle(ids[0]).signal(SHOWS, "Merge gate")
+        await client.get_workflow_handle(ids[1]).signal(SHOWS, "Building")
+        await listed(client, name, {"Merge gate", "Building"})
+        by_schedule = await client.execute_workflow(
+            "Sync", {"tracker": name}, id=f"sync:{name}:1", task_queue=names.WORK, result_type=Reconciled
+        )
+        by_hand = await client.execute_workflow(
+            "Sync", {"tracker": name, "days": 1}, id=f"sync:{name}:2", task_queue=names.WORK, result_type=Reconciled
+        )
+        assert (by_schedule.nudged, by_hand.nudged) == (0, 1)
+        assert [await ended(client, one) for one in ids] == [["pull request moved"], []]

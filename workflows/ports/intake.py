@@ -16,6 +16,9 @@ class Reconcile(Record):
     """The connection's name."""
     since: datetime | None = None
     """Where the last look ended; None: nobody has looked yet."""
+    nudge: bool = False
+    """Whether tickets at the merge gate are to look at their pull requests, too. By themselves they look ever more
+    rarely, so that waiting costs little: this is for a person who does not want to wait."""
 
 
 class Reconciled(Record):
@@ -27,6 +30,8 @@ class Reconciled(Record):
     """Tickets that were started, by identifier; the last 100 of them."""
     told: int = 0
     """Moves and words passed on, those that tickets had heard before included."""
+    nudged: int = 0
+    """Tickets that were told to look at their pull requests."""
     redelivered: int = 0
     """Deliveries that failed and that the sender was asked to send again."""
 
@@ -36,6 +41,7 @@ class Reconciled(Record):
             update={
                 "started": (*self.started, *later.started)[-100:],
                 "told": self.told + later.told,
+                "nudged": self.nudged + later.nudged,
                 "redelivered": self.redelivered + later.redelivered,
             }
         )

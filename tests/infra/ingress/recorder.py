@@ -17,6 +17,7 @@ from workflows.domain.ticket import Phase
 ENDS = "end"
 WAITS = "waits for a person"
 """An order's label."""
+SHOWS = "show"
 
 
 @workflow.defn(name="Ticket")
@@ -50,6 +51,10 @@ class Recorder:
     @workflow.signal(name=PULL_REQUEST_MOVED)
     def pull_request_moved(self) -> None:
         self._heard.append("pull request moved")
+
+    @workflow.signal(name=SHOWS)
+    def show(self, phase: str) -> None:
+        workflow.upsert_search_attributes([names.PHASE.value_set(phase)])  # pyright: ignore[reportUnknownMemberType]
 
     @workflow.signal(name=ENDS)
     def end(self) -> None:
