@@ -97,3 +97,14 @@ def test_a_secret_where_the_name_of_its_variable_belongs_is_refused_and_not_show
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(Misused, match="There is no file"):
         read_connections(settings(tmp_path, connections=str(tmp_path / "nowhere.toml")), {})
+
+
+def test_a_github_that_is_only_the_forge_is_asked_for_lost_webhooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which only an app may ask."""
+    text = '[connections.github]\n[[routes]]\ntracker = "board"\nrepository = "https://github.com/acme/shop"\n'
+    monkeypatch.delenv("PAWL_GITHUB_APP_ID", raising=False)
+    assert read_connections(settings(tmp_path, text), {}).looked_at == {"board"}
+    monkeypatch.setenv("PAWL_GITHUB_APP_ID", "1")
+    assert read_connections(settings(tmp_path, text), {}).looked_at == {"board", "github"}

@@ -1,5 +1,6 @@
 """What the double shows to an app itself: installations, their tokens, and the deliveries of its webhook."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,6 +39,8 @@ class Apps:
         self.deliveries: list[Delivery] = []
         self.heals = True
         """Whether a delivery that is sent again arrives."""
+        self.sends: Callable[[Delivery], None] = lambda _: None
+        """Sends a delivery again."""
 
     @property
     def table(self) -> Table:
@@ -90,4 +93,5 @@ class Apps:
         status = 200 if self.heals else 502
         again = Delivery(call.world.next_id(), found.guid, call.world.now(), found.event, status, redelivery=True)
         self.deliveries.append(again)
+        self.sends(again)
         return 202, {}

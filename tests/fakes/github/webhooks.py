@@ -50,8 +50,9 @@ class Payloads:
 
     def ci(self, repo: Repo, issue: Issue, conclusion: str) -> Json:
         """A workflow run of the pull request's head ended."""
-        pull = self._pull(repo, issue)
-        about = {"number": issue.number, "head": pull["head"], "base": pull["base"]}
+        pull, here = self._pull(repo, issue), example("workflow_run.completed")["repository"]["id"]
+        base = {**pull["base"], "repo": {"id": here}}  # forks have the same run among theirs
+        about = {"number": issue.number, "head": pull["head"], "base": base}
         run = {"conclusion": conclusion, "status": "completed", "head_sha": pull["head"]["sha"]}
         known = {"action": "completed", "workflow_run": {**run, "pull_requests": [about]}}
         return self._put("workflow_run.completed", repo, self._world.user("ada"), known)
