@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LONG = (
+    "test_whole_ticket.py",
     "test_contract.py",
     "test_ordinary_user.py",
     "test_demo.py",
