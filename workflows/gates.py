@@ -33,7 +33,7 @@ class TicketGates(TicketVoice):
 
     async def _gate(self, phase: Phase, text: str, subject: str) -> tuple[Action, Decision]:
         """Stop before a person: show what waits and its hash, and take exactly one decision on it."""
-        hint = gate_hint(self._order.identifier, subject)
+        hint = gate_hint(self._order.identifier, subject, self._order.ref.tracker != "board")
         await self._arrive(phase, f"{text}\n\n{hint}", subject=subject, body=text)
         return await self._verdict_of_a_person()
 

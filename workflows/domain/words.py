@@ -262,9 +262,10 @@ def merge_gate_text(pull_request: PullRequest, review: Review, change: Change | 
     return "\n\n".join(part for part in parts if part)
 
 
-def gate_hint(identifier: str, subject: str) -> str:
+def gate_hint(identifier: str, subject: str, answers_here: bool = False) -> str:
     """How to decide, for people who read it on the ticket."""
+    here = "Tell Pawl here: `approve`, or what to change. Or decide" if answers_here else "Approve"
     return (
-        f"Approve with `pawl approve {identifier}`, or send the signal `approve` in the Temporal UI. "
+        f"{here} with `pawl approve {identifier}`, or send the signal `approve` in the Temporal UI. "
         f"An approval that names `{short(subject)}` is refused when something else is waiting by then."
     )

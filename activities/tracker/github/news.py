@@ -1,7 +1,7 @@
 """What has happened to issues since a moment: cards as they stand, and what was said on them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from activities.github import GitHub, Refused, full_name
@@ -14,6 +14,7 @@ from workflows.domain.people import Trust
 from workflows.ports.tracker import FindNews, News
 
 _MOST_LISTED = 500
+_SAME_MOMENT = timedelta(seconds=2)
 _MOST_ISSUES = 40
 """A look has half a minute, and asks for the comments of each."""
 
@@ -48,8 +49,11 @@ async def found(terms: Terms, search: FindNews) -> News:
         for issue in look.issues:
             place = At(repository_of(issue), issue.number)
             seen.add(place)
-            cards.append(card(terms, place.repository, issue, search.since, under_way=place in under_way))
-            words += await _said(terms, place.repository, issue, search.since)
+            said = await _comments(terms, place.repository, issue, search.since)
+            seen_card = card(terms, place.repository, issue, search.since, under_way=place in under_way)
+            rests = place not in under_way and _was_only_said(issue, said)
+            cards.append(_as_it_was(seen_card, issue) if rests else seen_card)
+            words += _words(terms, place.repository, issue, said, search.since)
     for place in sorted(under_way - seen):
         if issue := await _read(terms, place):
             cards.append(card(terms, place.repository, issue, search.since, under_way=True))
@@ -133,13 +137,27 @@ async def _changed(terms: Terms, repository: str, since: datetime) -> _Look:
     return _Look(issues, max(until, begun) if len(listed) < _MOST_LISTED else until)
 
 
-async def _said(terms: Terms, repository: str, issue: Issue, since: datetime) -> list[WordsSaid]:
+def _was_only_said(issue: Issue, said: list[Comment]) -> bool:
+    """Whether the last thing that happened to the issue is that somebody commented: GitHub tells no more of it."""
+    return any(abs(issue.updated_at - one.created_at) <= _SAME_MOMENT for one in said)
+
+
+def _as_it_was(seen: CardSeen, issue: Issue) -> CardSeen:
+    """A comment asks for no work: a ticket that has ended is not started again because its label is still there, and
+    one that was never started is."""
+    return seen.model_copy(update={"at": issue.created_at})
+
+
+async def _comments(terms: Terms, repository: str, issue: Issue, since: datetime) -> list[Comment]:
     if not issue.comments:
         return []
     path = f"/issues/{issue.number}/comments"
-    comments = await terms.github.every(repository, path, Comment, since=written(since))
-    said = [words(terms, repository, issue, one) for one in comments if one.created_at >= since]
-    return [one for one in said if one.by.trust is not Trust.OURS]
+    return await terms.github.every(repository, path, Comment, since=written(since))
+
+
+def _words(terms: Terms, repository: str, issue: Issue, said: list[Comment], since: datetime) -> list[WordsSaid]:
+    told = [words(terms, repository, issue, one) for one in said if one.created_at >= since]
+    return [one for one in told if one.by.trust is not Trust.OURS]
 
 
 async def _read(terms: Terms, place: At) -> Issue | None:

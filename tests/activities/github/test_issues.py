@@ -178,6 +178,21 @@ async def test_a_look_starts_no_strangers_issue_unless_a_member_asked(rig: GitHu
     assert [type(move) for move in decide(words, terms)] == [Start, TellWords]
 
 
+async def test_a_comment_asks_for_no_work_anew(rig: GitHubIssuesRig) -> None:
+    """The label of a ticket that has ended may still be there: whoever comments does not start it again."""
+    ref = await rig.add("One", labels=("pawl",))
+    issue = rig.issue(ref)
+    filed = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)
+    issue.created = issue.updated = f"{filed:%Y-%m-%dT%H:%M:%SZ}"
+    (before,) = (await look(rig)).cards
+    rig.hands.comments(issue, "Any news?", "mallory")
+    (after,) = (await look(rig)).cards
+    assert (before.at, after.at) == (filed, filed)
+    issue.updated = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    (touched,) = (await look(rig)).cards
+    assert touched.at > after.at, "whatever else was done to the issue may have asked for it"
+
+
 async def test_news_are_what_people_said_and_whose_words_they_are(rig: GitHubIssuesRig) -> None:
     await rig.add("One")
     issue = rig.repo.issues[1]
