@@ -52,7 +52,7 @@ def _amounts(decision: Decision) -> list[str]:
 def _in_temporal(action: Action, said: Said) -> Decision | str:
     """What was sent in Temporal itself. Whom a service vouches for, nobody can say of themselves."""
     decision = understood(action, said)
-    return decision if isinstance(decision, str) else decision.model_copy(update={"who": "", "via": ""})
+    return decision if isinstance(decision, str) else decision.model_copy(update={"who": "", "via": "", "email": ""})
 
 
 # The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.

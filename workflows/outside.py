@@ -141,7 +141,8 @@ class OutsideDesk(TicketDesk):
 def _from(person: Person, decision: Decision) -> Decision:
     """The decision as this person's. Whoever cannot be told by an id stays without one."""
     who = person.key[:300] if person.id else ""
-    return decision.model_copy(update={"by": named(person.shown), "who": who, "via": person.place[:100]})
+    said = {"by": named(person.shown), "who": who, "via": person.place[:100], "email": person.email}
+    return decision.model_copy(update=said)
 
 
 def _zoned(at: datetime) -> datetime:

@@ -152,7 +152,7 @@ class Ticket(TicketAftercare):
             self._show(plan=plan.markdown())
             action, decision = await self._gate(Phase.PLAN_GATE, plan.markdown(), plan.hash)
             if action is Action.APPROVE:
-                self._approved, self._approved_by = plan, decision.by
+                self._approved, self._approved_by, self._plan_approval = plan, decision.by, decision
                 await self._file_spikes(plan.draft.spikes)
                 return plan
             if action is Action.REJECT:

@@ -7,14 +7,14 @@ from workflows import names
 from workflows.crew import TicketCrew
 from workflows.desk import Ended
 from workflows.domain.change import Change, CheckReport, Repository
-from workflows.domain.decision import Action
+from workflows.domain.decision import Action, Decision
 from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOrder
 from workflows.domain.policy import Policy
 from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
 from workflows.domain.stops import Strike, no_progress
 from workflows.domain.ticket import Phase, Ticket
-from workflows.domain.words import counted, push_gate_text, size_of, strike_comment
+from workflows.domain.words import counted, push_gate_text, size_of, strike_comment, trailers
 from workflows.ports.forge import Forge, PublishChange
 from workflows.ports.workspace import RunChecks, Workspace
 
@@ -46,6 +46,7 @@ class TicketWork(TicketCrew):
         self._allowed = ""
         """The digest of what a person has allowed to be pushed."""
         self._strikes = 0
+        self._plan_approval: Decision | None = None
 
     @property
     def _on(self) -> Ground:
@@ -170,10 +171,14 @@ class TicketWork(TicketCrew):
             repository=self._on.repository,
             branch=self._on.branch,
             state=self._state or "",
-            message=f"{prefix}{self._on.ticket.title[:200]}\n\nTicket: {self._order.identifier}",
+            message=f"{prefix}{self._on.ticket.title[:200]}\n\n{self._trailers()}",
             previous_head=self._head,
             limits=self._on.policy.change,
             protected=self._on.policy.protected,
             secrets=self._on.policy.secrets,
             allowed=self._allowed,
         )
+
+    def _trailers(self) -> str:
+        approval = self._plan_approval or Decision()
+        return trailers(self._order.identifier, approval.by, approval.email)

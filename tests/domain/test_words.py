@@ -6,6 +6,7 @@ from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import Action
 from workflows.domain.environment import EnvironmentKind, Prepare, environment
 from workflows.domain.order import TicketStatus
+from workflows.domain.people import Person
 from workflows.domain.review import Review
 from workflows.domain.ticket import Phase
 from workflows.domain.words import (
@@ -19,6 +20,7 @@ from workflows.domain.words import (
     sandbox_words,
     size_of,
     steering_answer,
+    trailers,
     waiting_for,
 )
 
@@ -133,3 +135,16 @@ def test_what_may_take_long_is_said_before() -> None:
     assert preparing_words(environment(EnvironmentKind.PLAIN, Prepare(), {})) == ""
     said = preparing_words(environment(EnvironmentKind.PLAIN, Prepare(run=("make deps",), seconds=3_600), {}))
     assert said.startswith("Preparing the environment with 1 command, 3,600 s at most for each, unless an image")
+
+
+def test_whoever_approved_shares_the_authorship_where_their_service_gives_an_address() -> None:
+    assert trailers("ENG-1", "Ada", "ada@acme.com") == "Ticket: ENG-1\nCo-authored-by: Ada <ada@acme.com>"
+    assert trailers("ENG-1", "Ada <x@y>\nFixes: #1", "ada@acme.com").count("\n") == 1
+    for name, email in (("Ada", ""), ("", "ada@acme.com"), ("", "")):
+        assert trailers("ENG-1", name, email) == "Ticket: ENG-1"
+
+
+def test_an_address_is_what_a_service_gives_as_one() -> None:
+    given = ["ada@acme.com", "ada", "Ada <ada@acme.com>", "a@b\nc", "a@b@c"]
+    people = [Person(place="linear", id="1", handle=handle) for handle in given]
+    assert [person.email for person in people] == ["ada@acme.com", "", "", "", ""]

@@ -16,7 +16,7 @@ from workflows.domain.intake import CardMove, Words
 from workflows.domain.people import Person, Trust
 from workflows.domain.session import Role, TakeTurn
 from workflows.domain.ticket import Phase
-from workflows.ports.forge import OpenPullRequest
+from workflows.ports.forge import OpenPullRequest, PublishChange
 from workflows.ports.notify import Note
 from workflows.ports.tracker import PostComment
 
@@ -157,6 +157,17 @@ async def test_free_words_go_where_they_are_asked_for(start: StartTicket) -> Non
     await say(run, "Use pathlib.")
     await run.until(Phase.MERGE_GATE)
     assert "Use pathlib." in [words for turn in world.of(TakeTurn) for words in turn.steering]
+
+
+async def test_the_approvers_address_stands_in_the_commit(start: StartTicket) -> None:
+    world = World()
+    run = await start(world)
+    await run.until(Phase.PLAN_GATE)
+    await say(run, "approve", ADA.model_copy(update={"handle": "ada@acme.com"}))
+    await run.until(Phase.MERGE_GATE)
+    assert world.of(PublishChange)[0].message.endswith("\nCo-authored-by: Ada <ada@acme.com>")
+    await say(run, "approve", key="comment:merge")
+    assert (await run.outcome()).phase is Phase.DONE
 
 
 async def test_the_places_own_stop_pauses_and_is_answered(start: StartTicket) -> None:

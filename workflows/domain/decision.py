@@ -48,6 +48,8 @@ class Decision(Record):
     """Whom a connected service vouches for, as `Person.key`; empty: somebody with access to Temporal."""
     via: str = ""
     """By which way it came: the name of a connection; empty: Temporal itself."""
+    email: str = ""
+    """The address that service gives for them."""
 
 
 class DecisionRecord(Record):

@@ -1,8 +1,11 @@
 """Who did something outside: named by the place that vouches for them, trusted as far as that place says."""
 
+import re
 from enum import StrEnum
 
 from workflows.domain.model import Record
+
+_EMAIL = re.compile(r"[^<>@\s]{1,64}@[^<>@\s]{1,190}")
 
 
 class Trust(StrEnum):
@@ -31,6 +34,11 @@ class Person(Record):
     def key(self) -> str:
         """`place:id`, what is recorded with a decision."""
         return f"{self.place}:{self.id}"
+
+    @property
+    def email(self) -> str:
+        """The address their place gives for them; empty where it gives none."""
+        return self.handle if _EMAIL.fullmatch(self.handle) else ""
 
     @property
     def shown(self) -> str:

@@ -134,6 +134,13 @@ def named(name: str) -> str:
     return " ".join(visible(plain).split())[:80]
 
 
+def trailers(identifier: str, approver: str = "", email: str = "") -> str:
+    """The last lines of a commit's message, as git-interpret-trailers reads them. Whoever approved the plan shares the
+    authorship, where their service gives an address: who asks later why a line is there finds a person."""
+    shared = f"\nCo-authored-by: {named(approver)} <{email}>" if named(approver) and email else ""
+    return f"Ticket: {identifier}{shared}"
+
+
 def decided(decisions: tuple[DecisionRecord, ...]) -> str:
     """Who decided what, where and when, on which hash: a line each, the last twenty."""
     return "\n".join(_decided(decision) for decision in decisions[-20:])
