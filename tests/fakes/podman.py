@@ -72,7 +72,8 @@ def _program() -> Path:
 
 
 def _remove(storage: Path) -> None:
-    subprocess.run([storage / "podman", "rm", "--all", "--force"], check=False, stdout=subprocess.DEVNULL)
+    if (storage / "podman").exists():  # it goes first, and what is mounted may have kept the rest
+        subprocess.run([storage / "podman", "rm", "--all", "--force"], check=False, stdout=subprocess.DEVNULL)
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in reversed([mount for mount in mounts if mount.startswith(f"{storage}/")]):
         subprocess.run(["umount", mount], check=False)

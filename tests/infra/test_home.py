@@ -112,4 +112,4 @@ def test_a_home_keeps_its_ports_and_two_homes_differ(tmp_path: Path) -> None:
     one, two = Settings(home=tmp_path / "one"), Settings(home=tmp_path / "two")
     assert devserver.free_ports(one) == devserver.free_ports(one)
     ports = {*devserver.free_ports(one).model_dump().values(), *devserver.free_ports(two).model_dump().values()}
-    assert len(ports) == 6
+    assert len(ports) == 8
