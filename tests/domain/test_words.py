@@ -110,6 +110,7 @@ def test_the_push_gate_names_the_paths_and_shows_the_diff_as_a_block_of_text() -
 
 
 def test_binary_files_are_said_wherever_the_size_is() -> None:
+    assert size_of(ASKED.model_copy(update={"insertions": 1, "binaries": ()})) == "2 files, 1 line added, 0 removed"
     assert size_of(ASKED) == "2 files, 1,000 lines added, 0 removed; binary: logo.png, 2 more"
     pull_request = PullRequest(number=1, url="u", branch="b", head_sha=HEAD)
     page = merge_gate_text(pull_request, Review(summary="Good."), ASKED)

@@ -241,7 +241,8 @@ def strike_comment(said: str, excerpt: str) -> str:
 
 def size_of(change: Change) -> str:
     """`3 files, 40 lines added, 2 removed`, with the files nobody can read by lines."""
-    size = f"{counted(change.files, 'file')}, {change.insertions:,} lines added, {change.deletions:,} removed"
+    lines = f"{counted(change.insertions, 'line')} added, {change.deletions:,} removed"
+    size = f"{counted(change.files, 'file')}, {lines}"
     return f"{size}; binary: {', '.join(change.binaries)}" if change.binaries else size
 
 
