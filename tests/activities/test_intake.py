@@ -124,17 +124,18 @@ async def test_a_look_is_whole_where_lost_webhooks_cannot_be_asked_for(client: C
 async def test_moves_and_words_are_passed_on_and_not_again(client: Client, tmp_path: Path) -> None:
     terms, name = named("told")
     asking = CardSeen(id="card@1", card=card(name, AGENT_TODO), at=now())
-    moved = CardSeen(id="Done@2", card=card(name, "Done"), at=now() + timedelta(seconds=1), by=ADA, moved=True)
+    later_than_the_run = now() + timedelta(minutes=1)  # however long this machine takes to begin it
+    moved = CardSeen(id="Done@2", card=card(name, "Done"), at=later_than_the_run, by=ADA, moved=True)
     said = WordsSaid(
         id="comment:1",
         ref=moved.card.ref,
         text="approve",
-        at=now() + timedelta(seconds=2),
+        at=later_than_the_run + timedelta(seconds=1),
         by=ADA,
         addressed=True,
     )
     stranger = said.model_copy(update={"id": "comment:2", "by": ADA.model_copy(update={"trust": Trust.STRANGER})})
-    later = News(cards=(moved,), words=(said, stranger), until=now() + timedelta(seconds=3))
+    later = News(cards=(moved,), words=(said, stranger), until=later_than_the_run + timedelta(seconds=2))
     tracker = ToldTracker(tmp_path, [News(cards=(asking,), until=now()), later])
     intake = TemporalIntake(client, tracker, terms)
     workflow_id = names.ticket_workflow_id(moved.card.ref)
