@@ -8,7 +8,7 @@ from infra.board_watch import watch
 from infra.cards import COMMENTS, ID, BadCard, BoardChange, Card, CardMissing
 from infra.files import locked
 from infra.pages import MOST_BYTES, FrontMatter, Page
-from workflows.domain.events import phase_of
+from workflows.domain.events import phase_of, rests
 from workflows.domain.ticket import Phase, Ticket
 
 __all__ = [
@@ -127,7 +127,7 @@ def move(folder: Path, ticket_id: str, to: str, remark: tuple[str, str] | None =
     def put(card: Card) -> None:
         if card.ticket.status != to:
             card.page.head.set("status", to)
-        if phase is None or phase is Phase.TODO or phase.is_final:
+        if rests(phase):
             card.page.head.remove("claimed_by")
         if remark:
             _say(card, *remark)

@@ -7,7 +7,7 @@ from typing import Any
 from activities.slack.calls import Json, Us
 from activities.slack.messages import context, message, section, state_of
 from workflows.domain.chat import Place, title_of
-from workflows.domain.events import phase_of
+from workflows.domain.events import phase_of, rests
 from workflows.domain.mrkdwn import one_line, plain, sections
 from workflows.domain.ticket import Phase, Ticket, TicketRef
 
@@ -46,7 +46,7 @@ class Card:
     def moved(self, to: str) -> "Card":
         """A column in which no work goes on also frees it."""
         phase = phase_of(to)
-        idle = phase is None or phase is Phase.TODO or phase.is_final
+        idle = rests(phase)
         return replace(self, status=to, moves=self.moves + 1, account="" if idle else self.account)
 
     def ticket(self, connection: str) -> Ticket:

@@ -19,6 +19,11 @@ def phase_of(status: str) -> Phase | None:
     return _PHASES.get(_letters(status))
 
 
+def rests(phase: Phase | None) -> bool:
+    """Whether no work goes on in a column: Todo, a final phase, one of people's own. A card there belongs to nobody."""
+    return phase is None or phase is Phase.TODO or phase.is_final
+
+
 def meaning_of_move(phase: Phase, to: str) -> Action | None:
     """What a person says by moving the card of a ticket in `phase` into the column `to`; None when it says nothing.
 

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from activities.github.records import Comment, Issue, is_ours
+from workflows.domain.events import rests
 from workflows.domain.labels import COLUMN, column_of
 from workflows.domain.ticket import Phase, Ticket, TicketRef
 
@@ -78,4 +79,4 @@ def claim_text(account: str, *, at_work: bool) -> str:
 
 def is_free(phase: Phase | None) -> bool:
     """Whether nobody works on a card that stands there: Todo, a final phase, a column of people's own."""
-    return phase is None or phase is Phase.TODO or phase.is_final
+    return rests(phase)

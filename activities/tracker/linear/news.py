@@ -77,11 +77,11 @@ class Look:
         )
         at = max(issue.updated_at, freed) if freed else issue.updated_at
         if freed and freed > issue.updated_at and not under_way:
-            id, by = f"freed@{written(freed)}", None  # noqa: A001
+            name, by = f"freed@{written(freed)}", None
         else:
-            id = f"{issue.state.name}@{changed}" if move else f"card@{changed}"  # noqa: A001
+            name = f"{issue.state.name}@{changed}" if move else f"card@{changed}"
         return CardSeen(
-            id=id,
+            id=name,
             card=ticket_of(issue, self.name),
             at=at,
             by=person_of(by, self.us, self.name) if by else None,

@@ -10,7 +10,7 @@ from activities.tracker.linear.cards import uuid_of
 from activities.tracker.linear.client import LinearClient, Missing
 from activities.tracker.linear.rows import Issue, Session, User
 from workflows.domain.decision import GATES
-from workflows.domain.events import phase_of
+from workflows.domain.events import phase_of, rests
 from workflows.domain.ticket import Phase
 
 _STEPS = ("Plan", "Build", "Review", "Merge")
@@ -64,7 +64,7 @@ class Speech:
     async def end(self, issue: Issue, us: User, to: str) -> None:
         """A session of a ticket that came to rest without words."""
         session, phase = issue.session_of(us.id), phase_of(to)
-        if session and session.is_open and (phase is None or phase is Phase.TODO or phase.is_final):
+        if session and session.is_open and rests(phase):
             await self._act(session, f"end {issue.updated_at}", words_at(to, f"{to}."))
 
     async def show_plan(self, session: Session, phase: Phase) -> None:
@@ -119,7 +119,7 @@ def words_at(to: str, text: str, subject: str = "") -> dict[str, Any]:
         return {"content": {"type": "elicitation", "body": text}}
     if phase is Phase.GAVE_UP:
         return {"content": {"type": "error", "body": text}}
-    if phase is None or phase is Phase.TODO or phase.is_final:
+    if rests(phase):
         return {"content": {"type": "response", "body": text}}
     return thought(text)
 

@@ -15,7 +15,7 @@ from activities.tracker.linear.news import Look
 from activities.tracker.linear.rows import Issue, Label, Team, User
 from activities.tracker.linear.speech import Speech, thought, words_at
 from activities.tracker.linear.writing import change_of, find_labels, read_issue
-from workflows.domain.events import phase_of
+from workflows.domain.events import phase_of, rests
 from workflows.domain.failures import Failure
 from workflows.domain.routes import Route
 from workflows.domain.ticket import Phase, Ticket, TicketRef
@@ -74,7 +74,7 @@ class LinearTracker(Tracker):
             change["delegateId"] = None
         if change:
             await self.client.ask(documents.UPDATE_ISSUE, id=issue.id, input=change)
-        if phase is None or phase is Phase.TODO or phase.is_final:
+        if rests(phase):
             await self._claims.release(issue, us)
         await self._speech.arrive(issue, us, move.to, move.remark.key if move.remark else "")
         if remark := move.remark:

@@ -10,11 +10,11 @@ from activities.tracker.linear.rows import Issue, Label
 from workflows.domain.failures import Failure
 
 
-async def read_issue(client: LinearClient, id: str) -> Issue:  # noqa: A002
+async def read_issue(client: LinearClient, issue_id: str) -> Issue:
     try:
-        found = await client.ask(documents.ISSUE, id=id)
+        found = await client.ask(documents.ISSUE, id=issue_id)
     except Missing as missing:
-        cause = f"Linear has no issue {id!r} that Pawl may see."
+        cause = f"Linear has no issue {issue_id!r} that Pawl may see."
         raise stop(Failure.TICKET_NOT_FOUND, cause, "Put it back, then resume.") from missing
     return Issue.model_validate(found["issue"])
 
@@ -27,7 +27,7 @@ async def change_of(client: LinearClient, issue: Issue, place: Place) -> dict[st
     ours = {label.name: label.id for label in issue.labels.nodes if label.name.startswith(LABEL)}
     if place.label and place.label not in ours:
         change["addedLabelIds"] = [await _label_id(client, place.label)]
-    if others := [id for name, id in ours.items() if name != place.label]:  # noqa: A001
+    if others := [label for name, label in ours.items() if name != place.label]:
         change["removedLabelIds"] = others
     return change
 

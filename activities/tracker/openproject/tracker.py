@@ -14,9 +14,9 @@ from activities.tracker.openproject.comments import say_once
 from activities.tracker.openproject.desk import Desk
 from activities.tracker.openproject.filing import filed, no_field
 from infra.openproject import Note, Place, WorkPackage, version
-from workflows.domain.events import phase_of
+from workflows.domain.events import phase_of, rests
 from workflows.domain.failures import Failure
-from workflows.domain.ticket import Phase, Ticket, TicketRef
+from workflows.domain.ticket import Ticket, TicketRef
 from workflows.ports.journal import Journal
 from workflows.ports.tracker import (
     ClaimTicket,
@@ -126,11 +126,11 @@ class OpenProjectTracker(Tracker):
     async def _moved(self, number: int, status: dict[str, str], to: str) -> None:
         """Status and note change together. A column in which no work goes on also frees the card."""
         phase = phase_of(to)
-        rests = phase is None or phase is Phase.TODO or phase.is_final
+        is_free = rests(phase)
         for _ in range(MOST_CONFLICTS):
             card = await self._client.card(number)
             note, target = self.place.note(card), int(status["href"].rpartition("/")[2])
-            holder, stands = "" if rests else note.by, card.links.status.id == target
+            holder, stands = "" if is_free else note.by, card.links.status.id == target
             if stands and holder == note.by and (not holder or note.at == target):
                 return
             try:
