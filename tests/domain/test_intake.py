@@ -1,11 +1,12 @@
 """What is done about what reaches Pawl from outside."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from workflows.domain.intake import (
     MOST_SAID,
+    Asking,
     CardMove,
     CardSeen,
     Leave,
@@ -119,6 +120,34 @@ def test_a_start_says_what_to_work_on_and_when_it_was_asked_for() -> None:
     assert isinstance(start, Start)
     assert (start.order.ref, start.order.repository, start.order.model) == (REF, "/shop", "anthropic:m")
     assert start.at == AT
+
+
+LATER = AT + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("asking", "terms", "expected"),
+    [
+        (Asking(filed=AT), TERMS, AT),
+        (Asking(filed=AT, column=LATER), TERMS, LATER),
+        (Asking(filed=AT, given=LATER), TERMS, LATER),
+        (Asking(filed=AT, freed=LATER), TERMS, LATER),
+        (Asking(filed=AT, labels={"Pawl": LATER}), BY_LABEL, LATER),
+        (Asking(filed=AT, labels={"bug": LATER}), BY_LABEL, AT),
+        (Asking(filed=AT, labels={"Pawl": LATER}), TERMS, AT),
+        (Asking(filed=AT, column=LATER), BY_LABEL, AT),  # this column asks for nothing
+    ],
+)
+def test_work_is_asked_for_when_what_asks_came_onto_the_card(asking: Asking, terms: Terms, expected: datetime) -> None:
+    edited = seen(card(labels=("pawl",))).model_copy(update={"asking": asking, "at": AT + timedelta(hours=1)})
+    (start,) = decide(edited, terms)
+    assert isinstance(start, Start)
+    assert start.at == expected
+
+
+def test_a_stranger_who_asks_is_worth_a_word_and_one_who_does_not_is_none() -> None:
+    notable = [decide(seen(card(status), EVE), TERMS)[0] for status in ("Agent Todo", "Backlog")]
+    assert [isinstance(one, Leave) and one.notable for one in notable] == [True, False]
 
 
 def test_the_ticket_hears_of_a_move_what_the_tracker_said() -> None:

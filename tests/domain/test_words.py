@@ -5,6 +5,7 @@ import pytest
 from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import Action
 from workflows.domain.environment import EnvironmentKind, Prepare, environment
+from workflows.domain.events import meaning_of_words
 from workflows.domain.order import TicketStatus
 from workflows.domain.people import Person
 from workflows.domain.review import Review
@@ -64,9 +65,19 @@ def test_people_read_the_short_form_of_a_hash() -> None:
         waiting_for=waiting_for(Phase.MERGE_GATE),
         subject=HEAD,
     )
-    for page in (gate_hint("ENG-1", HEAD), details(waits)):
-        assert f"`{HEAD[:12]}`" in page
+    for page in (gate_hint("ENG-1", HEAD), gate_hint("ENG-1", HEAD, answers_here=True), details(waits)):
+        assert f"{HEAD[:12]}`" in page
         assert HEAD not in page
+
+
+def test_who_decides_is_told_how_to_mean_exactly_what_is_shown() -> None:
+    assert gate_hint("ENG-1", HEAD) == (
+        "Approve with `pawl approve ENG-1 --of 0123456789ab`, or send the signal `approve` in the Temporal UI."
+    )
+    words = gate_hint("ENG-1", HEAD, answers_here=True).split("`")[3]
+    meaning = meaning_of_words(Phase.MERGE_GATE, words)
+    assert isinstance(meaning, tuple)
+    assert (meaning[0], meaning[1].of) == (Action.APPROVE, HEAD[:12])
 
 
 def test_an_agents_question_cannot_pass_for_what_pawl_offers() -> None:

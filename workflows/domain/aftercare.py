@@ -61,6 +61,16 @@ class Care(Record):
     has_ci: bool = False
     """CI has reported on some commit."""
 
+    @property
+    def strikes(self) -> dict[str, int]:
+        """By what asked for them, in words."""
+        return {
+            "CI": self.ci_strikes,
+            "comments": self.review_strikes,
+            "conflicts": self.conflict_strikes,
+            "the base": self.base_strikes,
+        }
+
     def pushed(self, head: str) -> "Care":
         if head in self.heads[-1:]:
             return self

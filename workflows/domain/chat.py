@@ -97,6 +97,8 @@ class Bound(Record):
     """The hash that was seen."""
     note: str = Field(default="", max_length=20)
     """Which note had the button: it is counted once for each."""
+    channel: str = Field(default="", max_length=50)
+    """Where a modal was asked for; its submission does not say."""
 
     @classmethod
     def read(cls, value: str) -> "Bound | None":

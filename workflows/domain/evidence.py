@@ -7,28 +7,31 @@ from workflows.domain.change import Check
 from workflows.domain.order import SessionLine
 from workflows.domain.session import Role
 from workflows.domain.shown import code
-from workflows.domain.words import counted
+from workflows.domain.words import cost, counted, session_name
 
 
-def evidence(sessions: tuple[SessionLine, ...], model_of: Callable[[Role], str], checks: tuple[Check, ...]) -> str:
-    """Markdown. A session's name leads to its conversation in the journal."""
-    rows = "\n".join(
-        f"| {code(line.session)} | {code(model_of(line.role))} | {line.spend.turns} | {_cost(line.spend)} |"
-        for line in sessions
-    )
+def evidence(
+    identifier: str,
+    sessions: tuple[SessionLine, ...],
+    model_of: Callable[[Role], str],
+    checks: tuple[Check, ...],
+    run: str = "",
+) -> str:
+    """Markdown. A session's name leads to its conversation in the journal; `run` is where people see the run itself."""
+    rows = "\n".join(f"| {' | '.join(_row(identifier, line, model_of))} |" for line in sessions)
     passed = ", ".join(code(check.run) for check in checks)
     total = Spend()
     for line in sessions:
         total = total.plus(line.spend)
+    page = f"; step by step it is [the run in Temporal]({run})" if run.startswith(("https://", "http://")) else ""
     return (
-        f"**How it was made** ({counted(total.turns, 'turn')}, {_cost(total)})\n\n"
+        f"**How it was made** ({counted(total.turns, 'turn')}, {cost(total)})\n\n"
         f"| session | model | turns | cost |\n|---|---|---|---|\n{rows}\n\n"
         f"Passed on exactly this tree: {passed or 'no checks'}. "
-        "The whole conversation of a session is in the journal: `pawl events SESSION`."
+        f"The whole conversation of a session is kept in the journal: `pawl events SESSION`{page}."
     )
 
 
-def _cost(spend: Spend) -> str:
-    if spend.unpriced:
-        return f"${spend.usd:.2f} and {counted(spend.unpriced, 'call')} without a price"
-    return f"${spend.usd:.2f}" if not spend.recorded_usd else f"${spend.recorded_usd:.2f} on the tape"
+def _row(identifier: str, line: SessionLine, model_of: Callable[[Role], str]) -> tuple[str, ...]:
+    name, model = session_name(identifier, line.session), model_of(line.role)
+    return code(name), code(model), str(line.spend.turns), cost(line.spend)

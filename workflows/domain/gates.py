@@ -41,6 +41,13 @@ def spelled(seconds: int) -> str:
     raise AssertionError("a whole number of seconds")
 
 
+def in_words(waited: timedelta) -> int:
+    """A time so short of its last part that it reads well with `spelled`, in seconds: whole days, hours or minutes."""
+    seconds = int(waited.total_seconds())
+    unit = next((unit for unit in (DAY, HOUR, 60) if seconds >= unit), 1)
+    return max(1, seconds // unit * unit)
+
+
 def require_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names, if each says where its person is known. Raises ValueError, in words."""
     for name in names:

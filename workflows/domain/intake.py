@@ -5,7 +5,7 @@ Pure: the same for a webhook, for a look at the tracker, and for a test.
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from workflows.domain.events import phase_of
 from workflows.domain.model import Record
@@ -16,6 +16,27 @@ from workflows.domain.ticket import Phase, Ticket, TicketRef
 
 MOST_SAID = 10_000
 """Characters of what a person says that are passed on; the rest is cut with a notice."""
+
+
+class Asking(Record):
+    """Since when a card asks for work. What is not named here has stood on it for longer than anybody knows."""
+
+    filed: datetime
+    """When the card was made: whatever stood on it then has asked since."""
+    column: datetime | None = None
+    """When it came into the column it stands in."""
+    labels: dict[str, datetime] = Field(default_factory=dict[str, datetime])
+    """When labels it has were set, by their names."""
+    given: datetime | None = None
+    """When it was assigned or delegated to Pawl, which it still is."""
+    freed: datetime | None = None
+    """When the last of what blocked it ended."""
+
+    def since(self, card: Ticket, route: Route) -> datetime:
+        """The last time something happened by which the card asks for work here. An edit of its text is none."""
+        set_at = [at for name, at in self.labels.items() if name.casefold() == route.label.casefold()]
+        came = self.column if card.status.casefold() == route.column.casefold() else None
+        return max(at for at in (self.filed, came, self.given, self.freed, *set_at) if at)
 
 
 class CardSeen(Record):
@@ -32,6 +53,8 @@ class CardSeen(Record):
     """Whether it is its column that changed, or that must be compared."""
     assigned: bool = False
     """Whether the card is assigned or delegated to Pawl."""
+    asking: Asking | None = None
+    """None where the tracker does not tell: then every change asks anew, as long as the card asks at all."""
 
 
 class WordsSaid(Record):
@@ -49,6 +72,8 @@ class WordsSaid(Record):
     """Whether it was said to Pawl: a mention, a reply in its own thread, a button."""
     stop: bool = False
     """The place's own order to stop at once."""
+    heard_in: str = ""
+    """Where they can be answered so that nobody else reads it, as the place names it; empty: nowhere."""
 
 
 class PullRequestNews(Record):
@@ -117,9 +142,17 @@ class Leave(Record):
     """Do nothing; the reason is for the log."""
 
     reason: str
+    notable: bool = False
+    """Whether somebody who runs Pawl will ask why nothing happened."""
 
 
-Move = Start | TellMove | TellWords | Nudge | Leave
+class AskWho(Record):
+    """Have the place say who said it, and decide then: workflows/hearing.py."""
+
+    said: SerializeAsAny[WordsSaid]
+
+
+Move = Start | TellMove | TellWords | Nudge | AskWho | Leave
 
 
 class Terms(Record):
@@ -147,15 +180,24 @@ def _about_card(seen: CardSeen, terms: Terms) -> tuple[Move, ...]:
     card, by = seen.card, seen.by
     if by is not None and by.trust is Trust.OURS:
         return (Leave(reason="Pawl changed the card itself"),)
-    if by is not None and by.trust is Trust.STRANGER:
-        return (Leave(reason="what a stranger does to a card is no instruction"),)
+    if by is not None and by.trust is not Trust.MEMBER:
+        return (_left_to_members(seen, by, terms),)
     moves: list[Move] = []
     if seen.moved:
         move = CardMove(id=seen.id, status=card.status, at=seen.at, by=by.shown if by else "", person=by)
         moves.append(TellMove(ref=card.ref, move=move))
-    if start := _start(card, seen.at, terms, asked=seen.assigned):
+    if start := _start(card, seen.at, terms, asked=seen.assigned, asking=seen.asking):
         moves.append(start)
     return tuple(moves) or (Leave(reason="the card asks for nothing"),)
+
+
+def _left_to_members(seen: CardSeen, by: Person, terms: Terms) -> Leave:
+    if not _start(seen.card, seen.at, terms, asked=seen.assigned):
+        return Leave(reason="what a stranger does to a card is no instruction")
+    reason = (
+        f"{seen.card.identifier} asks for work, and {by.shown}, who asked, is no member there: a member must ask for it"
+    )
+    return Leave(reason=reason, notable=True)
 
 
 def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
@@ -165,6 +207,8 @@ def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
         return (Leave(reason="a stranger's words are no instruction"),)
     if not (said.addressed or said.stop):
         return (Leave(reason="it was not said to Pawl"),)
+    if said.by.trust is Trust.UNPROVEN:
+        return (AskWho(said=said),)
     text = said.text if len(said.text) <= MOST_SAID else f"{said.text[: MOST_SAID - 20]} [cut: too long]"
     words = Words(id=said.id, text=text, by=said.by, stop=said.stop, at=said.at)
     tell = TellWords(ref=said.ref, words=words, at=said.at)
@@ -173,7 +217,7 @@ def _about_words(said: WordsSaid, terms: Terms) -> tuple[Move, ...]:
     return moves or (Leave(reason="nothing was said beside the mention"),)
 
 
-def _start(card: Ticket, at: datetime, terms: Terms, *, asked: bool) -> Start | None:
+def _start(card: Ticket, at: datetime, terms: Terms, *, asked: bool, asking: Asking | None = None) -> Start | None:
     """A card that asks for work is started where a route serves it. What has ended is not, unless it stands in the
     route's own column again."""
     route = route_of(card, terms.routes)
@@ -183,4 +227,5 @@ def _start(card: Ticket, at: datetime, terms: Terms, *, asked: bool) -> Start | 
     in_column = bool(route.column) and card.status.casefold() == route.column.casefold()
     if card.closed or (phase is not None and phase is not Phase.TODO and not in_column):
         return None
-    return Start(order=route.order(card, terms.model, terms.reviewer_model), at=at)
+    order = route.order(card, terms.model, terms.reviewer_model)
+    return Start(order=order, at=asking.since(card, route) if asking else at)

@@ -35,6 +35,9 @@ class TicketOrder(Record):
     """Whether the tracker is told of every line of the story, for those that show an agent at work."""
     ui: str = ""
     """Where people see the run itself; empty: no link is put on the card."""
+    unattended: str = Field(default="", max_length=300)
+    """Why its gates may be passed without a person: `WORKFLOW.md at 12ab34: triage level 4, kind lint`. Empty: they may
+    not. The policy at the ticket's own base must say so as well."""
 
 
 class SessionLine(Record):
@@ -58,6 +61,8 @@ class TicketStatus(Record):
     paused: bool = False
     since: datetime | None = None
     """When it entered the phase."""
+    reminded: datetime | None = None
+    """When people were last reminded that it waits there."""
     waiting_for: str = ""
     """What a person can do now, as a sentence; empty when nobody is needed."""
     subject: str = ""
@@ -68,6 +73,8 @@ class TicketStatus(Record):
     """What of the change waits to be allowed at the push gate, as Markdown."""
     repository: str = ""
     branch: str = ""
+    unattended: str = ""
+    """By whose leave it may pass gates by itself; empty: it may not."""
     sessions: tuple[SessionLine, ...] = ()
     pull_request: PullRequest | None = None
     spend: Spend = Spend()
@@ -88,5 +95,8 @@ class TicketOutcome(Record):
     branch: str = ""
     pull_request: PullRequest | None = None
     strikes: int = 0
+    """Attempts that failed the checks."""
+    strikes_after: dict[str, int] = Field(default_factory=dict)
+    """Attempts on the open pull request, by what asked for them."""
     bill: Bill = Bill()
     decisions: tuple[DecisionRecord, ...] = ()

@@ -17,6 +17,9 @@ class Trust(StrEnum):
     """Belongs to the workspace, or may write to the repository: may ask, steer and, where policy says so, decide."""
     STRANGER = "stranger"
     """Anybody else, other bots included: their words are data and never an instruction."""
+    UNPROVEN = "unproven"
+    """What was sent does not say who they are: their place is asked before anything they say counts. Until then they
+    are a stranger."""
 
 
 class Person(Record):

@@ -10,6 +10,7 @@ from workflows.domain.environment import EnvironmentKind, Prepare, readable
 from workflows.domain.gates import Gates
 from workflows.domain.globs import require_globs
 from workflows.domain.model import Record
+from workflows.domain.triage import TriagePolicy
 
 
 class SandboxLimits(Record):
@@ -136,6 +137,7 @@ class Policy(Record):
     gates: Gates = Gates()
     pull_request: PullRequestPolicy = PullRequestPolicy()
     merge: MergePolicy = MergePolicy()
+    triage: TriagePolicy = TriagePolicy()
     branch_prefix: str = Field(default="pawl/", max_length=40)
     source: str = "defaults (the repository has no WORKFLOW.md)"
     """Where the policy came from, for people."""

@@ -1,19 +1,41 @@
 """What people are told beside the ticket's way: answers to what they said, reminders, and what it took so far."""
 
+import re
+
+from workflows.domain.budget import Spend
 from workflows.domain.decision import Action, short
 from workflows.domain.gates import Due, GateRules, spelled
-from workflows.domain.order import TicketStatus
+from workflows.domain.order import SessionLine, TicketStatus
 from workflows.domain.people import Person
-from workflows.domain.words import counted, figures, named
+from workflows.domain.words import cost, counted, figures, named, session_name
 
 
-def footer(status: TicketStatus) -> str:
-    """The line under a remark: which session was the last, and what the ticket took so far. Empty before the first."""
-    if not status.sessions:
-        return ""
-    spend = status.spend
-    took = f"{counted(spend.turns, 'turn')}, {counted(spend.tokens, 'token')}, ${spend.usd:.2f}"
-    return f"_Session `{status.sessions[-1].session}`; {took} so far_"
+def footer(status: TicketStatus, known: tuple[SessionLine, ...] = ()) -> str:
+    """The lines under a remark: each session that did something since it was `known`, under a name by which `pawl
+    events` finds it, and what the ticket took so far where that is more. Empty where nothing is new; the last word has
+    the bill itself."""
+    worked = [line for line in status.sessions if line.spend.turns and line not in known]
+    lines = [
+        f"{line.role} {line.part} · {_took(line.spend)} · `{session_name(status.identifier, line.session)}`"
+        for line in worked
+    ]
+    if worked and not status.phase.is_final and status.spend != worked[-1].spend:
+        lines.append(f"so far {_took(status.spend)}")
+    return "  \n".join(f"_{line}_" for line in lines)  # two spaces: Markdown's end of a line
+
+
+def _took(spend: Spend) -> str:
+    return f"{counted(spend.turns, 'turn')} · {counted(spend.tokens, 'token')} · {cost(spend)}"
+
+
+def repeats(line: str, remark: str) -> bool:
+    """Whether a line of the story says what the remark begins with, whatever marks it up."""
+    said = _bare(line)
+    return bool(said) and f"{_bare(remark)} ".startswith(f"{said} ")
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text))
 
 
 def addressed(person: Person, tracker: str) -> str:

@@ -15,8 +15,9 @@ from workflows.domain.policy import SandboxPolicy
 from workflows.domain.pull import Thread
 from workflows.domain.review import Review
 from workflows.domain.ticket import Attachment, TicketRef
+from workflows.domain.triage import TriageReport
 
-Submitted = TypeVar("Submitted", PlanDraft, "WorkDone", Review)
+Submitted = TypeVar("Submitted", PlanDraft, "WorkDone", Review, TriageReport)
 
 
 class Role(StrEnum):
@@ -24,6 +25,7 @@ class Role(StrEnum):
     BUILDER = "builder"
     REVIEWER = "reviewer"
     FIXER = "fixer"
+    TRIAGER = "triager"
 
     @property
     def writes(self) -> bool:
@@ -63,11 +65,12 @@ class WorkDone(Record):
 
 
 class Submission(Record):
-    """Exactly one of the three is set, by role."""
+    """Exactly one of the four is set, by role."""
 
     plan: PlanDraft | None = None
     work: WorkDone | None = None
     review: Review | None = None
+    triage: TriageReport | None = None
 
 
 class WorkspaceOrder(Record):
@@ -258,7 +261,8 @@ class SessionOutcome(Record):
     def submitted(self, kind: type[Submitted]) -> Submitted:
         """The submission, which must be of this kind: a role's tools let it submit nothing else."""
         said = self.submission or Submission()
-        found = next((part for part in (said.plan, said.work, said.review) if isinstance(part, kind)), None)
+        parts = (said.plan, said.work, said.review, said.triage)
+        found = next((part for part in parts if isinstance(part, kind)), None)
         if found is None:
             raise TypeError(f"the session submitted no {kind.__name__}")
         return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from workflows.domain.budget import Spend
 from workflows.domain.change import Change, PullRequest
 from workflows.domain.decision import GATES, Action, DecisionRecord, short
 from workflows.domain.environment import Environment
@@ -62,6 +63,20 @@ _MARKS = frozenset("*_`[]<>()#@!|\\~")
 def counted(number: int, noun: str) -> str:
     """`1 turn`, `2 turns`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def cost(spend: Spend) -> str:
+    """`$0.50`; what a tape's answers are worth is not taken for money."""
+    if spend.unpriced:
+        return f"${spend.usd:.2f} and {counted(spend.unpriced, 'call')} without a price"
+    return f"${spend.usd:.2f}" if not spend.recorded_usd else f"${spend.recorded_usd:.2f} on the tape"
+
+
+def session_name(identifier: str, session: str) -> str:
+    """`ENG-1.0a1b2c3d.builder2`: a session's key with the ticket as people call it, for trackers whose own ids nobody
+    can read."""
+    _, run, part = session.rsplit(".", 2)
+    return f"{identifier}.{run}.{part}"
 
 
 def spike_body(spike: Spike, ticket: str) -> str:
@@ -159,13 +174,15 @@ def _decided(decision: DecisionRecord) -> str:
 def summary(outcome: TicketOutcome) -> str:
     """The last comment on the ticket: how it ended, what it took, where the work is."""
     bill = outcome.bill
-    cost = f"${bill.spend.usd:.2f} spent now"
+    paid = f"${bill.spend.usd:.2f} spent"
     if bill.spend.recorded_usd:
-        cost += f" (the tape's answers are worth ${bill.spend.recorded_usd:.2f})"
+        paid += f" (the tape's answers are worth ${bill.spend.recorded_usd:.2f})"
+    if bill.calls_bought_twice:
+        paid += f", {counted(bill.calls_bought_twice, 'model call')} bought twice"
     lines = [
         f"**{outcome.phase}.** {outcome.summary}",
-        f"{counted(bill.spend.turns, 'turn')}, {counted(bill.spend.tokens, 'token')}, {cost}; "
-        f"model calls bought twice: {bill.calls_bought_twice}; strikes: {outcome.strikes}.",
+        f"{counted(bill.spend.turns, 'turn')}, {counted(bill.spend.tokens, 'token')}, {paid}. "
+        f"Strikes: {_strikes(outcome)}.",
     ]
     if outcome.plan_hash:
         approver = outcome.approved_by or "somebody who gave no name"
@@ -175,8 +192,14 @@ def summary(outcome: TicketOutcome) -> str:
     elif outcome.branch:
         lines.append(f"The work so far is kept on the branch `{outcome.branch}`.")
     if outcome.decisions:
-        lines.append(f"Decided by people:\n\n{decided(outcome.decisions)}")
+        lines.append(f"Decided:\n\n{decided(outcome.decisions)}")
     return "\n\n".join(lines)
+
+
+def _strikes(outcome: TicketOutcome) -> str:
+    """`2 by the checks, 1 by CI`: each kind that happened."""
+    kinds = {"the checks": outcome.strikes, **outcome.strikes_after}
+    return ", ".join(f"{number} by {kind}" for kind, number in kinds.items() if number) or "none"
 
 
 def pull_request_body(
@@ -199,7 +222,7 @@ def pull_request_body(
         f"**Done when**\n\n{criteria}",
         f"Plan `{plan.hash}` (revision {plan.revision}), approved by {approved_by or 'somebody who gave no name'}. "
         f"Risk as the builder sees it: {work.risk}. The repository's own checks pass on exactly this tree.",
-        f"**Decided by people**\n\n{decided(decisions)}" if decisions else "",
+        f"**Decided**\n\n{decided(decisions)}" if decisions else "",
         evidence,
         _flake_section(proposed_flake) if proposed_flake else "",
     )
@@ -272,8 +295,9 @@ def merge_gate_text(pull_request: PullRequest, review: Review, change: Change | 
 
 def gate_hint(identifier: str, subject: str, answers_here: bool = False) -> str:
     """How to decide, for people who read it on the ticket."""
-    here = "Tell Pawl here: `approve`, or what to change. Or decide" if answers_here else "Approve"
+    shown = short(subject)
+    here = f"Tell Pawl here: `approve`, or `approve {shown}` for exactly this, or what to change. Or decide"
     return (
-        f"{here} with `pawl approve {identifier}`, or send the signal `approve` in the Temporal UI. "
-        f"An approval that names `{short(subject)}` is refused when something else is waiting by then."
+        f"{here if answers_here else 'Approve'} with `pawl approve {identifier} --of {shown}`, or send the signal "
+        "`approve` in the Temporal UI."
     )
