@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +12,24 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import again
+from activities.stale import Cards, parked, places
 from infra.client import TicketLine, list_tickets, ticket_status, tickets_under_way
 from infra.exits import PawlError
 from infra.ingress.deliver import Done, carry, have_looked
 from workflows.domain.chat import Waiting
 from workflows.domain.events import phase_of
-from workflows.domain.intake import CardSeen, Happening, Move, Start, TellMove, Terms, decide
+from workflows.domain.intake import CardSeen, Happening, Leave, Move, Start, TellMove, Terms, decide
+from workflows.domain.sweep import Disagreement, Parked, Place
 from workflows.domain.ticket import Phase, TicketRef
-from workflows.ports.intake import Intake, Reconcile, Reconciled
+from workflows.ports.intake import (
+    CompareCards,
+    Compared,
+    Intake,
+    ListParked,
+    ListPlaces,
+    Reconcile,
+    Reconciled,
+)
 from workflows.ports.tracker import FindNews, Tracker
 
 FIRST_LOOK = timedelta(days=1)
@@ -90,6 +101,30 @@ class TemporalIntake(Intake):
         except PawlError as error:
             raise again(str(error)) from error
 
+    @activity.defn
+    async def list_parked(self, request: ListParked) -> list[Parked]:
+        with _told():
+            return await parked(self.client, request)
+
+    @activity.defn
+    async def list_places(self, request: ListPlaces) -> list[Place]:
+        with _told():
+            return await places(self.client, self.terms.routes, request.since)
+
+    @activity.defn
+    async def compare_cards(self, request: CompareCards) -> Compared:
+        with _told():
+            return await self._cards.compared(request.since, request.most)
+
+    @activity.defn
+    async def put_right(self, found: Disagreement) -> bool:
+        with _told():
+            return await self._cards.put_right(found)
+
+    @property
+    def _cards(self) -> Cards:
+        return Cards(self.client, self.tracker, self.terms.routes, self.terms.ui)
+
     async def _waiting(self, line: TicketLine) -> Waiting:
         """What a ticket says itself; where it does not answer, what the server knows of it."""
         try:
@@ -110,6 +145,8 @@ class TemporalIntake(Intake):
         for move in decide(happening, self.terms):
             if _is_known(happening, move, since, phases) or f"{type(move).__name__} {happening.id}" in self._carried:
                 continue
+            if isinstance(move, Leave) and move.notable:
+                activity.logger.warning("Not started: %s", move.reason)
             done = await carry(self.client, move, self.terms.ui)
             if isinstance(move, Start) and done is Done.STARTED:
                 started.append(move.order.identifier)
@@ -122,6 +159,15 @@ class TemporalIntake(Intake):
         self._carried[what] = None
         while len(self._carried) > MOST_REMEMBERED:
             self._carried.popitem(last=False)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Temporal's own failures, as a step's; a tracker's are of the right kind already."""
+    try:
+        yield
+    except PawlError as error:
+        raise again(str(error)) from error
 
 
 def _is_known(happening: Happening, move: Move, since: datetime, phases: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ import httpx
 from activities.tracker.linear.client import LinearClient
 from activities.tracker.linear.tokens import AppToken, api_key
 from infra.connections import Linear, secret
-from infra.exits import Misused
+from infra.connections_keys import needed
 
 
 async def linear_client(name: str, one: Linear, open_: AsyncExitStack) -> LinearClient:
@@ -27,11 +27,3 @@ async def _linear_token(name: str, one: Linear, open_: AsyncExitStack) -> Callab
 async def a_web(open_: AsyncExitStack) -> httpx.AsyncClient:
     """A client of its own for each connection: what one of them hooks into it concerns no other."""
     return await open_.enter_async_context(httpx.AsyncClient(timeout=20, follow_redirects=False))
-
-
-def needed(name: str, variable: str, otherwise: str = "") -> str:
-    """What the variable holds. Raises Misused for a connection without its key."""
-    held = secret(variable)
-    if held is None:
-        raise Misused(f"The connection {name} has no key.", f"Set {variable}{f', {otherwise}' if otherwise else ''}.")
-    return held.get_secret_value()

@@ -1,6 +1,8 @@
-"""Whether every connection's service lets us in: one cheap question each, for `pawl doctor`."""
+"""Whether every connection's service lets us in: one cheap question each, for `pawl doctor` and for a worker that
+begins."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 from temporalio.exceptions import ApplicationError
@@ -9,17 +11,20 @@ from activities.connected import github_client
 from activities.github import App
 from activities.github.failures import Refused
 from activities.github.identity import VIEWER
-from activities.letting_in import a_web, linear_client, needed
+from activities.letting_in import a_web, linear_client
 from activities.problems import problem_of
 from activities.slack.calls import SlackCalls
 from activities.tracker.linear import documents
 from activities.tracker.linear.rows import User
 from activities.tracker.openproject.client import Client, Missing
-from infra.connections import AnyConnection, GitHub, Linear, OpenProject, Slack, read_connections
+from infra.connections import AnyConnection, Connections, GitHub, Linear, OpenProject, Slack, read_connections
+from infra.connections_keys import needed, out_of_use, valid_key
 from infra.errands import Problem, Reach, Reached
 from infra.exits import Exit, Misused, NoAccess, PawlError
 from infra.settings import Settings
 from workflows.domain.model import Record
+
+_log = logging.getLogger("pawl.connections")
 
 
 class _App(Record):
@@ -31,6 +36,16 @@ async def reach_all(settings: Settings) -> Reached:
     table = read_connections(settings)
     found = await asyncio.gather(*(_reached(name, one) for name, one in table.connections.items()))
     return Reached(connections=tuple(found))
+
+
+async def tell_of_refused(table: Connections) -> None:
+    """Say once which connections have a key that their service refuses. That one is away is said by what needs it."""
+    known = out_of_use(table)
+    asked = {name: one for name, one in table.connections.items() if name not in known}
+    for reach in await asyncio.gather(*(_reached(name, one) for name, one in asked.items())):
+        if reach.problem and reach.problem.exit is Exit.AUTH:
+            said = f"{reach.problem.cause} {reach.problem.next_step or valid_key(asked[reach.name])}"
+            _log.warning("The connection %s is out of use: %s", reach.name, said)
 
 
 async def _reached(name: str, one: AnyConnection) -> Reach:
@@ -56,7 +71,9 @@ async def _asked(name: str, one: AnyConnection, open_: AsyncExitStack) -> Reach:
         case OpenProject():
             return await _openproject(name, one, open_)
         case Slack():
-            us = await SlackCalls(needed(name, one.bot_token_env), one.url).us()
+            calls = SlackCalls(needed(name, one.bot_token_env), one.url)
+            us = await calls.us()
+            await calls.person(us.user)  # whether we may ask who people are: without it nobody may decide
             return Reach(name=name, who=us.user, ours=us.user)
 
 

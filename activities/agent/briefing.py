@@ -10,7 +10,7 @@ from workflows.domain.session import Role, SessionOrder
 from workflows.ports.journal import Entry, EntryKind, Journal
 
 LOOKING = frozenset({Role.PLANNER, Role.BUILDER, Role.FIXER})
-"""Roles that are shown what is on the ticket. A reviewer judges the change."""
+"""Roles that are shown what is on the ticket. A reviewer judges the change, and a triager has none."""
 _NEWER = ("threads", "attachments")
 """Parts of a brief that not all have had: where they are empty, its key is as it ever was."""
 
@@ -40,7 +40,7 @@ async def _rendered(journal: Journal, order: SessionOrder) -> Prompt:
     looks = order.role in LOOKING and not order.after
     files = await enclosed(journal, brief.attachments) if looks else Enclosed()
     texts = prompt.BriefTexts(brief=brief, attachments=files.text, **{"ticket": "", **loaded})
-    message = prompt.next_message(texts) if order.after else prompt.first_message(texts)
+    message = prompt.next_message(texts) if order.after else prompt.first_message(texts, order.role)
     return Prompt(
         system=prompt.system(order.role),
         message=message,

@@ -12,6 +12,7 @@ from workflows.domain.model import Record
 from workflows.domain.plan import PlanDraft
 from workflows.domain.review import Review
 from workflows.domain.session import Role, Submission, WorkDone
+from workflows.domain.triage import TriageReport
 
 
 class Bash(Record):
@@ -69,7 +70,12 @@ class SubmitReview(Review):
     """Submit the review: a verdict in words and its findings. This ends your work."""
 
 
-Arguments = Bash | View | Search | Edit | RunChecks | AskHuman | SubmitPlan | SubmitWork | SubmitReview
+class SubmitTriage(TriageReport):
+    """Submit what you found, the gravest first; no findings where there are none. This ends your work."""
+
+
+Submit = SubmitPlan | SubmitWork | SubmitReview | SubmitTriage
+Arguments = Bash | View | Search | Edit | RunChecks | AskHuman | Submit
 _WORK: dict[str, type[Arguments]] = {
     "ask_human": AskHuman,
     "bash": Bash,
@@ -84,6 +90,7 @@ _OFFERED: dict[Role, dict[str, type[Arguments]]] = {
     Role.BUILDER: _WORK,
     Role.REVIEWER: {"search": Search, "submit": SubmitReview, "view": View},
     Role.FIXER: _WORK,
+    Role.TRIAGER: {"search": Search, "submit": SubmitTriage, "view": View},
 }
 
 
@@ -133,7 +140,7 @@ def read_call(role: Role, part: ToolCallPart, cut: bool = False) -> Call | ToolR
     return Call(part.tool_name, part.tool_call_id, arguments)
 
 
-def submission(arguments: SubmitPlan | SubmitWork | SubmitReview) -> Submission:
+def submission(arguments: Submit) -> Submission:
     """What goes to the workflow, by role."""
     match arguments:
         case SubmitPlan():
@@ -142,6 +149,8 @@ def submission(arguments: SubmitPlan | SubmitWork | SubmitReview) -> Submission:
             return Submission(work=WorkDone(**dict(arguments)))
         case SubmitReview():
             return Submission(review=Review(**dict(arguments)))
+        case SubmitTriage():
+            return Submission(triage=TriageReport(**dict(arguments)))
 
 
 def _unreadable(part: ToolCallPart, text: str) -> ToolResult:

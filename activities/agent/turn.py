@@ -16,9 +16,7 @@ from activities.agent.tools import (
     Edit,
     RunChecks,
     Search,
-    SubmitPlan,
-    SubmitReview,
-    SubmitWork,
+    Submit,
     View,
     read_call,
     submission,
@@ -161,7 +159,7 @@ async def _run(notebook: Notebook, name: str, key: str, call: Call, checkout: Ch
     if isinstance(arguments, AskHuman):
         result = call.result("The person is asked; what they say follows.", f"ask_human {arguments.question[:80]}")
         return result.model_copy(update={"question": arguments.question})
-    if isinstance(arguments, SubmitPlan | SubmitWork | SubmitReview):
+    if isinstance(arguments, Submit):
         result = call.result("Submitted.", f"submit: {arguments.summary[:120]}")
         return result.model_copy(update={"submission": submission(arguments)})
     assert checkout is not None  # noqa: S101  # carry_out opens it for every other tool

@@ -7,6 +7,7 @@ from functools import partial
 from temporalio import activity
 
 from activities.context.environment import find_environment, proposed_flake
+from activities.context.evidence import evidence
 from activities.context.recognised import Files, recognise, wanted
 from activities.context.workflow_file import NAME, BadWorkflowFile, WorkflowFile, read_workflow_file
 from activities.errors import stop
@@ -17,7 +18,7 @@ from workflows.domain.change import Repository
 from workflows.domain.failures import Failure
 from workflows.domain.policy import Policy
 from workflows.domain.ticket import Ticket
-from workflows.ports.context import Context, GatherContext, GatheredContext
+from workflows.ports.context import Context, GatherContext, GatheredContext, GatherEvidence
 from workflows.ports.journal import Journal
 
 GUIDES = ("AGENTS.md", "CLAUDE.md")
@@ -57,6 +58,12 @@ class RepositoryContext(Context):
             ticket_text=await self.journal.keep_text(ticket_text(request.ticket)),
             guide=await self.journal.keep_text(guide) if guide else "",
         )
+
+    @activity.defn
+    async def gather_evidence(self, request: GatherEvidence) -> str:
+        with told():
+            text = await evidence(self.journal, request)
+        return await self.journal.keep_text(text)
 
     async def _workflow_file(self, repository: Repository) -> WorkflowFile:
         data = await self._read(repository, NAME, MOST_BYTES + 1)

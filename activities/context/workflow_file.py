@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from activities.context.texts import unusable
+from activities.context.triage_keys import as_stored, slips
 from infra.pages import BadPage, FrontMatter, Page
 from workflows.domain.gates import HOW_TO_WRITE_TIME, Gates, require_names
 from workflows.domain.globs import require_globs
@@ -50,11 +51,15 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
         raise BadWorkflowFile(f"{NAME} line {error.line}: {error.cause}") from error
     ours = values.get(_OURS)
     problems = list(_strange_top_keys(values))
-    settings = _with_named_checks(cast("dict[str, object]", ours)) if isinstance(ours, dict) else {}
+    settings = _named_checks(cast("dict[str, object]", ours), "checks") if isinstance(ours, dict) else {}
+    if isinstance(settings.get("triage"), dict):
+        triage = _named_checks(cast("dict[str, object]", settings["triage"]), "commands")
+        problems += _strange_triage(triage, settings.get("checks"))
+        settings = settings | {"triage": as_stored(triage)}
     if ours is not None and not isinstance(ours, dict):
         problems.append(_Problem((_OURS,), _PLAIN_WORDS["model_type"]))
     problems += _unknown_keys(Policy, settings, (_OURS,))
-    problems += _repeated_checks(settings.get("checks"))
+    problems += _repeated_checks(settings.get("checks"), (_OURS, "checks"))
     problems += _unknown_models(settings.get("models"))
     problems += _unusable_texts(settings, (_OURS,))
     problems += _times_without_unit(settings.get("gates"))
@@ -72,14 +77,17 @@ def read_workflow_file(data: bytes) -> WorkflowFile:
     return WorkflowFile(policy, page.text.strip())
 
 
-def _with_named_checks(settings: dict[str, object]) -> dict[str, object]:
+def _named_checks(settings: dict[str, object], key: str) -> dict[str, object]:
     """A check may be written as its command alone, which then is its name, too."""
-    checks = settings.get("checks")
-    if isinstance(checks, str):
-        checks = [checks]
-    if not isinstance(checks, list):
+    given = settings.get(key)
+    if not isinstance(given, str | list):
         return settings
-    return settings | {"checks": [_named(check) for check in cast("list[object]", checks)]}
+    checks = [given] if isinstance(given, str) else _listed(cast("object", given))
+    return settings | {key: [_named(check) for check in checks]}
+
+
+def _listed(values: object) -> list[object]:
+    return cast("list[object]", values) if isinstance(values, list) else []
 
 
 def _named(check: object) -> object:
@@ -124,15 +132,17 @@ def _item_model(annotation: Any) -> type[BaseModel] | None:
     return items[0] if items else None
 
 
-def _repeated_checks(checks: object) -> Iterator[_Problem]:
-    seen: set[object] = set()
-    for number, check in enumerate(cast("list[object]", checks) if isinstance(checks, list) else []):
+def _repeated_checks(
+    checks: object, at: tuple[str | int, ...], taken: Sequence[object] = (), what: str = "check"
+) -> Iterator[_Problem]:
+    seen = set(taken)
+    for number, check in enumerate(_listed(checks)):
         given = cast("dict[str, object]", check) if isinstance(check, dict) else {}
         if isinstance(given.get("run"), str) and not str(given["run"]).strip():
-            yield _Problem((_OURS, "checks", number, "run"), "It is empty. Write a command.")
+            yield _Problem((*at, number, "run"), "It is empty. Write a command.")
         name = given.get("name")
         if isinstance(name, str) and name in seen:
-            yield _Problem((_OURS, "checks", number, "name"), f"Another check is named {name}. Give it its own name.")
+            yield _Problem((*at, number, "name"), f"Another {what} is named {name}. Give it its own name.")
         seen.add(name if isinstance(name, str) else None)
 
 
@@ -140,13 +150,23 @@ def _unknown_models(models: object) -> Iterator[_Problem]:
     """Names without a provider we know. Whether the provider has such a model, only the gateway can tell."""
     given = cast("dict[str, object]", models) if isinstance(models, dict) else {}
     for role in Models.model_fields:
-        name = given.get(role, "")
-        if not isinstance(name, str) or not name:
-            continue
+        yield from _unknown_model(given.get(role, ""), (_OURS, "models", role))
+
+
+def _unknown_model(name: object, at: tuple[str | int, ...]) -> Iterator[_Problem]:
+    if isinstance(name, str) and name:
         provider, _, model = name.partition(":")
         if provider not in PROVIDERS or not model.strip():
             meant = f"Write provider:model, with a provider of {', '.join(PROVIDERS)}."
-            yield _Problem((_OURS, "models", role), f"{name[:60]!r} names no model. {meant}")
+            yield _Problem(at, f"{name[:60]!r} names no model. {meant}")
+
+
+def _strange_triage(triage: dict[str, object], checks: object) -> Iterator[_Problem]:
+    at = (_OURS, "triage")
+    yield from (_Problem((*at, *path), says) for path, says in slips(triage))
+    yield from _unknown_model(triage.get("model"), (*at, "model"))
+    taken = [cast("dict[str, object]", one).get("name") for one in _listed(checks) if isinstance(one, dict)]
+    yield from _repeated_checks(triage.get("commands"), (*at, "commands"), taken, "check or command")
 
 
 def _unusable_texts(value: object, at: tuple[str | int, ...]) -> Iterator[_Problem]:

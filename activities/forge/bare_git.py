@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from temporalio import activity
 
 from activities.errors import stop
+from activities.forge import local_branches, recent
 from activities.forge.departure import ready
 from activities.forge.pulls import CLOSED, MERGED, OPEN, Pull, Pulls, review_text
 from activities.forge.standing import contains, standing
@@ -25,6 +26,7 @@ from workflows.domain.pull import PullSeen
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
+    FindRecent,
     Forge,
     LookAtPullRequest,
     MarkReady,
@@ -35,8 +37,11 @@ from workflows.ports.forge import (
     PublishChange,
     ReadDiff,
     ReadJobLogs,
+    Recent,
     RerunJobs,
     ShowCheck,
+    SweepBranches,
+    Swept,
 )
 from workflows.ports.journal import Journal
 
@@ -158,6 +163,21 @@ class BareGitForge(Forge):
     @activity.defn
     async def rerun_jobs(self, rerun: RerunJobs) -> None:
         """No CI runs on the local forge."""
+
+    @activity.defn
+    async def find_recent(self, search: FindRecent) -> Recent:
+        with told():
+            commits, left = await recent.commits(self.clones, search)
+            own, pulls = self._own(search.repository), self._pulls(search.repository)
+            stale, more = await recent.stale_files(self.clones.git, own, pulls, search)
+        return Recent(commits=commits, pulls=stale, left_out=(*left, *more))
+
+    @activity.defn
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        with told():
+            async with self._alone(sweep.repository):
+                own, pulls = self._own(sweep.repository), self._pulls(sweep.repository)
+                return await local_branches.swept(self.clones.git, own, pulls, sweep)
 
     @activity.defn
     async def show_check(self, check: ShowCheck) -> None:

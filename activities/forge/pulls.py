@@ -9,7 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from temporalio.exceptions import ApplicationError
 
 from activities.errors import stop
 from infra.files import replace_file
@@ -43,6 +46,11 @@ class Pull:
         return int(self.path.parent.name)
 
     @property
+    def changed(self) -> datetime:
+        """When anybody last wrote to the file."""
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+
+    @property
     def state(self) -> str:
         """What the file says; people may close and open a pull request there."""
         return self._word("state").lower()
@@ -58,6 +66,11 @@ class Pull:
     @property
     def base(self) -> str:
         return self._word("base")
+
+    @property
+    def head(self) -> str:
+        """Where its branch was when Pawl last wrote of it."""
+        return self._word("head")
 
     @property
     def merged_sha(self) -> str:
@@ -128,6 +141,19 @@ class Pulls:
             return Pull(path, Page.parse(path.read_bytes())) if path.exists() else None
         except BadPage as error:
             raise stop(Failure.BAD_REQUEST, f"{path}, line {error.line}: {error.cause}", "Then resume.") from error
+
+    def every(self) -> tuple[list[Pull], list[str]]:
+        """All that can be read, by number, and a sentence for each that cannot."""
+        found: list[Pull] = []
+        broken: list[str] = []
+        for number in sorted(self._numbers()):
+            try:
+                pull = self.read(number)
+            except ApplicationError as error:
+                broken.append(error.message)
+            else:
+                found += [pull] if pull else []
+        return found, broken
 
     def open_on(self, branch: str) -> Pull | None:
         """The open pull request of a branch."""

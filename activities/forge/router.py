@@ -13,6 +13,7 @@ from workflows.domain.pull import PullSeen
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
+    FindRecent,
     Forge,
     LookAtPullRequest,
     MarkReady,
@@ -23,8 +24,11 @@ from workflows.ports.forge import (
     PublishChange,
     ReadDiff,
     ReadJobLogs,
+    Recent,
     RerunJobs,
     ShowCheck,
+    SweepBranches,
+    Swept,
 )
 
 _SCP = re.compile(r"(?:[^@/]+@)?([^:/]+):(?!/)")
@@ -84,6 +88,14 @@ class ForgeRouter(Forge):
     @activity.defn
     async def answer_thread(self, answer: AnswerThread) -> None:
         await self._of(answer.repository).answer_thread(answer)
+
+    @activity.defn
+    async def find_recent(self, search: FindRecent) -> Recent:
+        return await self._of(search.repository).find_recent(search)
+
+    @activity.defn
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        return await self._of(sweep.repository).sweep_branches(sweep)
 
     @activity.defn
     async def show_check(self, check: ShowCheck) -> None:

@@ -65,27 +65,27 @@ class TrustedClones:
 
     async def bundle(self, repository: Repository) -> bytes:
         """The base commit and all its history, as a git bundle that offers it as `refs/heads/<base_branch>`."""
-        await self._have(repository, repository.base_sha)
+        await self.have(repository, repository.base_sha)
         header = f"# v2 git bundle\n{repository.base_sha} refs/heads/{repository.base_branch}\n\n"
         return header.encode() + await self._pack(repository)
 
     async def import_base(self, repository: Repository) -> None:
         """Make sure of the base commit. Raises RepositoryMissing when nobody knows it any more."""
-        await self._have(repository, repository.base_sha)
+        await self.have(repository, repository.base_sha)
 
     async def import_state(self, repository: Repository, bundle: bytes) -> str:
         """Take a workspace state into the clone and return its commit. Taking it again changes nothing.
 
         Raises BadState unless it is one sound commit on the base whose changes are harmless to check out.
         """
-        await self._have(repository, repository.base_sha)
+        await self.have(repository, repository.base_sha)
         clone = self.path(repository.name)
         async with self._alone(clone) as lock:
             return await take_in(self.git, clone, bundle, repository.base_sha, lock)
 
     async def check_state(self, repository: Repository, bundle: bytes) -> None:
         """Look at a workspace state as `import_state` does, and leave nothing of it here. Raises BadState."""
-        await self._have(repository, repository.base_sha)
+        await self.have(repository, repository.base_sha)
         clone = self.path(repository.name)
         async with self._alone(clone) as lock:
             await look_at(self.git, clone, bundle, repository.base_sha, lock)
@@ -98,7 +98,7 @@ class TrustedClones:
 
     async def show(self, repository: Repository, sha: str, path: str, max_bytes: int) -> bytes | None:
         """The first bytes of a file at a commit, through links inside the repository; None when there is no file."""
-        await self._have(repository, sha)
+        await self.have(repository, sha)
         clone = self.path(repository.name)
         for _ in range(_MOST_LINK_HOPS):
             listed = (await self.git.run("ls-tree", "-z", sha, "--", path, repository=clone)).out
@@ -116,21 +116,21 @@ class TrustedClones:
 
     async def blobs(self, repository: Repository, sha: str) -> dict[str, str]:
         """The paths of all files at a commit, each with the id of its content."""
-        await self._have(repository, sha)
+        await self.have(repository, sha)
         listed = await self.git.run("ls-tree", "-r", "-z", sha, repository=self.path(repository.name))
         rows = [row.decode(errors="replace").partition("\t") for row in listed.out.split(b"\0") if row]
         return {path: about.split(" ")[2] for about, _, path in rows}
 
     async def base_contains(self, repository: Repository, sha: str) -> bool:
         """Whether the base is this commit or came after it. False also for a commit that nobody knows any more."""
-        await self._have(repository, repository.base_sha)
+        await self.have(repository, repository.base_sha)
         asked = ("merge-base", "--is-ancestor", sha, repository.base_sha)
         answer = await self.git.run(*asked, repository=self.path(repository.name), accept=(0, 1, 128))
         return answer.code == 0
 
     async def diff(self, repository: Repository, head: str, max_bytes: int = 4 * 1024 * 1024) -> bytes:
         """The unified diff from base to head, for reading. One that is longer ends with a line that says so."""
-        await self._have(repository, repository.base_sha, head)
+        await self.have(repository, repository.base_sha, head)
         diff = await self.git.run(
             "diff-tree", "-r", "-p", "-M", "--no-color", "--no-ext-diff", "--no-textconv", repository.base_sha, head,
             repository=self.path(repository.name), most_bytes=max_bytes,
@@ -141,7 +141,7 @@ class TrustedClones:
 
     async def diffstat(self, repository: Repository, head: str) -> DiffStat:
         """Files, inserted and deleted lines from base to head; binary files count no lines."""
-        await self._have(repository, repository.base_sha, head)
+        await self.have(repository, repository.base_sha, head)
         counted = await self.git.run(
             "diff-tree", "-r", "-z", "--numstat", "--no-renames", repository.base_sha, head,
             repository=self.path(repository.name),
@@ -151,7 +151,8 @@ class TrustedClones:
         return DiffStat(len(rows), sum(plus for plus, _ in lines), sum(minus for _, minus in lines))
 
     async def push(self, repository: Repository, url: str, sha: str, branch: str, expected: str = "") -> None:
-        """Put the branch at the commit, provided it still is at `expected`; empty: provided it does not exist.
+        """Put the branch at the commit, provided it still is at `expected`; empty: provided it does not exist. Without
+        a commit the branch is removed.
 
         Raises PushRejected, AccessDenied, RepositoryMissing.
         """
@@ -180,8 +181,9 @@ class TrustedClones:
                 shutil.rmtree(left)
             yield lock
 
-    async def _have(self, repository: Repository, *shas: str) -> None:
-        """Make sure of commits, fetching all branches when one is missing."""
+    async def have(self, repository: Repository, *shas: str) -> None:
+        """Make sure of commits, fetching all branches when one is missing. Raises RepositoryMissing when nobody knows
+        one any more."""
         missing = [sha for sha in shas if not await self._has(repository, sha)]
         if not missing:
             return

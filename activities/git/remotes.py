@@ -52,6 +52,14 @@ async def head_of(git: Git, url: str, branch: str) -> str:
     return (await _listed(git, checked_url(url), ref)).get(ref, "")
 
 
+async def branches(git: Git, url: str, prefix: str) -> tuple[dict[str, str], str]:
+    """Branch -> head of those that begin with the prefix, and the default branch, empty where there is none. Raises
+    RepositoryMissing, AccessDenied."""
+    found = await _listed(git, checked_url(url), "HEAD", f"refs/heads/{prefix}*")
+    named = {ref.removeprefix("refs/heads/"): sha for ref, sha in found.items() if ref.startswith("refs/heads/")}
+    return named, found.get("ref: HEAD", "").removeprefix("refs/heads/")
+
+
 async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -> None:
     """Fetch branches into a bare repository whose lock the caller holds. Raises RepositoryMissing, AccessDenied."""
     try:
@@ -65,10 +73,10 @@ async def fetch(git: Git, repository: Path, url: str, refspec: str, lock: int) -
         raise meant(GitError(got.said), url)
 
 
-async def _listed(git: Git, url: str, pattern: str) -> dict[str, str]:
+async def _listed(git: Git, url: str, *patterns: str) -> dict[str, str]:
     """Ref -> commit, and `ref: HEAD` -> the branch HEAD names."""
     try:
-        answer = await git.text("ls-remote", "--symref", "--", url, pattern, env=await git.access(url))
+        answer = await git.text("ls-remote", "--symref", "--", url, *patterns, env=await git.access(url))
     except GitError as error:
         raise meant(error, url) from error
     found: dict[str, str] = {}

@@ -34,7 +34,7 @@ _CREDENTIALS = {
 
 
 class Missing(Exception):
-    """There is no such message, thread or channel."""
+    """There is no such message, thread, channel or person."""
 
 
 class Us(NamedTuple):
@@ -74,15 +74,33 @@ class SlackCalls:
         shown = {name: value for name, value in _quiet(message).items() if not name.startswith("unfurl")}
         await self._told(self._web.chat_update(channel=channel, ts=ts, **shown))
 
+    async def whisper(self, channel: str, user: str, text: str, thread: str = "") -> None:
+        """Shown to this person only, while they are there."""
+        asked = self._web.chat_postEphemeral(
+            channel=channel, user=user, text=text, thread_ts=thread or None, parse="none", link_names=False
+        )
+        await self._told(asked)
+
+    async def person(self, user: str) -> Json | None:
+        """What Slack says of them; None where it knows no such user, or shows them to nobody of this workspace."""
+        try:
+            return cast("Json", (await self._told(self._web.users_info(user=user)))["user"])
+        except Missing:
+            return None
+
     async def history(self, channel: str, pages: int, oldest: str = "0") -> list[Json]:
         """What was said in a channel outside of threads, newest first, at most `pages` pages of it."""
-        return await self._pages(pages, "conversations.history", channel=channel, oldest=oldest)
+        return (await self._pages(pages, "conversations.history", channel=channel, oldest=oldest))[0]
+
+    async def latest(self, channel: str, pages: int) -> tuple[list[Json], bool]:
+        """As `history`, and whether that is all of it."""
+        return await self._pages(pages, "conversations.history", channel=channel, oldest="0")
 
     async def thread(self, channel: str, ts: str) -> list[Json]:
         """A message and the replies to it, oldest first. Raises Missing."""
-        return await self._pages(25, "conversations.replies", channel=channel, ts=ts)
+        return (await self._pages(25, "conversations.replies", channel=channel, ts=ts))[0]
 
-    async def _pages(self, most: int, method: str, **asked: str) -> list[Json]:
+    async def _pages(self, most: int, method: str, **asked: str) -> tuple[list[Json], bool]:
         found, cursor = list[Json](), ""
         for _ in range(most):
             params: Json = {**asked, "include_all_metadata": "true", "limit": str(_PAGE)}
@@ -92,7 +110,7 @@ class SlackCalls:
             cursor = str(cast("Json", data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 break
-        return found
+        return found, not cursor
 
     async def _told(self, asked: Awaitable[AsyncSlackResponse]) -> Json:
         try:
@@ -119,7 +137,7 @@ def _refusal(error: SlackApiError) -> ApplicationError | Missing:
     if status == 429 or status >= 500 or code in _PASSES:
         wait = str(reply.headers.get("Retry-After", ""))
         return again(cause, timedelta(seconds=int(wait)) if wait.isdigit() else None)
-    if code in ("message_not_found", "thread_not_found"):
+    if code in ("message_not_found", "thread_not_found", "user_not_found", "user_not_visible"):
         return Missing(cause)
     if code in _CREDENTIALS:
         needed = f" It needs {told['needed']}." if code == "missing_scope" and told.get("needed") else ""

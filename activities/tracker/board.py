@@ -14,14 +14,18 @@ from infra import board
 from workflows.domain.failures import Failure
 from workflows.domain.intake import CardSeen
 from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.written import listed
 from workflows.ports.tracker import (
     ClaimTicket,
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -61,11 +65,27 @@ class BoardTracker(Tracker):
         return await asyncio.to_thread(self._filed, filing)
 
     @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        """The card that changed last is the first. A board has no teams: all of it is meant."""
+        found = await asyncio.to_thread(board.open_tickets, self.folder, listing.labels, listing.most + 1)
+        return OpenTickets(tickets=tuple(map(listed, found[: listing.most])), complete=len(found) <= listing.most)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        return await self._on(rewrite.ref, lambda card: board.rewrite(self.folder, card, rewrite.title, rewrite.body))
+
+    @activity.defn
     async def find_news(self, search: FindNews) -> News:
         """The cards as they stand. Their moves are told by the board's own watcher, and words in files by nobody."""
         now = datetime.now(UTC)
         listing = await asyncio.to_thread(board.list_tickets, self.folder)
-        return News(cards=tuple(seen for card in listing.tickets if (seen := _seen(card))), until=now)
+        cards = [seen for card in listing.tickets if (seen := _seen(card))]
+        known = {seen.card.ref.id for seen in cards}
+        unreadable = [_unreadable(ref, now) for ref in search.under_way if ref.id not in known and self._is_there(ref)]
+        return News(cards=(*cards, *unreadable), until=now)
+
+    def _is_there(self, ref: TicketRef) -> bool:
+        return (self.folder / f"{ref.id}.md").exists()
 
     def _filed(self, filing: FileTicket) -> Ticket:
         card = f"{filing.parent.id[:40] if filing.parent else 'pawl'}-{_digest(filing.key)}"
@@ -94,6 +114,11 @@ def _seen(card: Ticket) -> CardSeen | None:
     except OSError:
         return None
     return CardSeen(id=f"card@{card.version}", card=card, at=datetime.fromtimestamp(changed, UTC))
+
+
+def _unreadable(ref: TicketRef, now: datetime) -> CardSeen:
+    """A card that is there, and of which nothing can be read: it is not gone, and asks for nothing."""
+    return CardSeen(id="card@unreadable", card=Ticket(ref=ref, identifier=ref.id, title="", status=""), at=now)
 
 
 def _digest(text: str) -> str:

@@ -13,9 +13,12 @@ from workflows.ports.tracker import (
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -49,6 +52,14 @@ class TrackerRouter(Tracker):
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
         return await self.named(filing.tracker).file_ticket(filing)
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        return await self.named(listing.tracker).list_open(listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        return await self.named(rewrite.ref.tracker).rewrite_ticket(rewrite)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:

@@ -13,6 +13,7 @@ from activities.errors import stop
 from activities.slack.calls import Json, Missing, SlackCalls
 from activities.slack.messages import Locks, Messages, context, keyed, message, section, state_of
 from activities.tracker.slack_card import Card, card_of, new_card
+from activities.tracker.slack_listing import open_tickets
 from activities.tracker.slack_news import card_seen, cards_in, has_news, words_in
 from workflows.domain.chat import Place, place_of
 from workflows.domain.failures import Failure
@@ -25,10 +26,13 @@ from workflows.ports.tracker import (
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
     Remark,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -116,6 +120,25 @@ class SlackTracker(Tracker):
             found = await self._messages.find(channel, card.key)
             ts = str(found["ts"]) if found else await self._messages.post(channel, card.shown())
             return (await self._read(Place(us.team, channel, ts))).ticket(self.connection)
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        channels = (listing.team,) if listing.team else self.channels
+        if wrong := [channel for channel in channels if not _CHANNEL.fullmatch(channel)]:
+            raise stop(Failure.BAD_REQUEST, f"{wrong[0]!r} is no channel of Slack, so no ticket is kept there.")
+        return await open_tickets(self.calls, self.connection, channels, listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        async with self._on(rewrite.ref) as card:
+            if card.ts != card.place.ts:
+                cause = f"{card.place.identifier} was begun by a person: Pawl writes into no message but its own."
+                raise stop(Failure.BAD_REQUEST, cause)
+            anew = card.rewritten(rewrite.title, rewrite.body)
+            if anew != card:
+                await self._put(anew)
+                anew = await self._read(card.place)
+            return anew.ticket(self.connection)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:

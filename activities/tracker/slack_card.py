@@ -13,6 +13,7 @@ from workflows.domain.ticket import Phase, Ticket, TicketRef
 
 CARD = "card:"
 """How the keys of cards begin."""
+_MOST_TITLE = 300
 _MOST_KEPT = 4_500
 """Bytes of a body that a message keeps beside what it shows; Slack names no figure for how much it takes."""
 _CUT = "\n\n[cut: too long for a ticket in Slack]"
@@ -49,6 +50,13 @@ class Card:
         idle = rests(phase)
         return replace(self, status=to, moves=self.moves + 1, account="" if idle else self.account)
 
+    def rewritten(self, title: str, body: str) -> "Card":
+        """With another title and text, which counts as a change; the same card where they are the same."""
+        title, body = title[:_MOST_TITLE], _kept(body)
+        if (title, body) == (self.title, self.body):
+            return self
+        return replace(self, title=title, body=body, moves=self.moves + 1)
+
     def ticket(self, connection: str) -> Ticket:
         return Ticket(
             ref=TicketRef(tracker=connection, id=self.place.id),
@@ -74,7 +82,7 @@ class Card:
 
 
 def new_card(place: Place, key: str, title: str, body: str, labels: tuple[str, ...]) -> Card:
-    return Card(place, CARD + key, title[:300], _kept(body), tuple(label[:40] for label in labels[:10]))
+    return Card(place, CARD + key, title[:_MOST_TITLE], _kept(body), tuple(label[:40] for label in labels[:10]))
 
 
 def card_of(thread: list[Json], place: Place, us: Us) -> Card:

@@ -34,6 +34,7 @@ def words_in(seen: Iterable[Json], place: Place, connection: str, us: Us) -> lis
             at=_moment(ts),
             by=_speaker(one, connection, us),
             addressed=addressed,
+            heard_in=place.channel if begins else f"{place.channel}:{place.ts}",
         )
         said.append(words)
     return said
@@ -68,7 +69,7 @@ def _speaker(said: Json, connection: str, us: Us) -> Person:
     user = str(said.get("user") or said.get("bot_id") or "unknown")
     home = str(said.get("user_team") or said.get("team") or "")
     known = home == us.team and not said.get("bot_id")
-    return Person(place=connection, id=user, trust=Trust.MEMBER if known else Trust.STRANGER)
+    return Person(place=connection, id=user, trust=Trust.UNPROVEN if known else Trust.STRANGER)
 
 
 def _moment(ts: str) -> datetime:

@@ -39,12 +39,16 @@ class SandboxCheckout(Checkout):
         self._known_state = order.state or ""
 
     async def run(self, job: str, command: str, timeout_seconds: float) -> Ran:
+        view = await self.run_whole(job, command, timeout_seconds)
+        assert view.reason is not None, "the job has ended"  # noqa: S101
+        return Ran(reason=view.reason, code=view.code, output=readable(view.out, view.truncated))
+
+    async def run_whole(self, job: str, command: str, timeout_seconds: float) -> JobView:
+        """As `run`, with all output that the sandbox has captured."""
         environment = self._order.environment
         argv = (*places.SHELL, "sh", command, *environment.wrapper)
         seconds = min(timeout_seconds, self._order.sandbox.seconds)
-        view = await self.job(f"run:{job}", Command(argv=argv, env=environment.variables, timeout_seconds=seconds))
-        assert view.reason is not None, "the job has ended"  # noqa: S101
-        return Ran(reason=view.reason, code=view.code, output=readable(view.out, view.truncated))
+        return await self.job(f"run:{job}", Command(argv=argv, env=environment.variables, timeout_seconds=seconds))
 
     async def read(self, path: str, max_bytes: int) -> bytes:
         return await self._sandbox.read(self._ref, _below_root(path), max_bytes)

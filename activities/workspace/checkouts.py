@@ -14,7 +14,7 @@ from workflows.domain.policy import SandboxLimits
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import OURS, Denied, Gone, Sandbox, SandboxRef, SandboxSpec, Transient
-from workflows.ports.workspace import Carried, CarryOver, Checkout, Checkouts
+from workflows.ports.workspace import Carried, CarryOver, Checkouts
 
 _SET_UP = "set-up"
 _ATTEMPTS = 3
@@ -30,7 +30,7 @@ class SandboxCheckouts(Checkouts):
         self._sandbox, self._clones, self._journal = sandbox, clones, journal
         self._images = PreparedImages(sandbox, clones, journal, self._open_bare)
 
-    async def open(self, order: WorkspaceOrder) -> Checkout:
+    async def open(self, order: WorkspaceOrder) -> SandboxCheckout:
         """A checkout is ready when the sandbox's set-up job has succeeded: the provider keeps that, out of the
         agent's reach. Whatever a crash left of the set-up is found by its job id, or made again from scratch; so is a
         checkout of another base, where the ticket was reset to before its repository was opened."""

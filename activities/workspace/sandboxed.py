@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
+from activities.sweeping import Sweep
 from activities.workspace.checkouts import SandboxCheckouts, sandbox_key
 from activities.workspace.errors import told
 from activities.workspace.giving_up import is_given_up
 from activities.workspace.text import how_it_ended
+from activities.workspace.trying import Trials
 from workflows.domain.change import Check, CheckReport, CheckResult
 from workflows.domain.fingerprint import fingerprint
 from workflows.domain.policy import SandboxLimits
@@ -24,6 +27,8 @@ from workflows.ports.workspace import (
     PrepareWorkspace,
     Ran,
     RunChecks,
+    Runs,
+    TryCommand,
     Workspace,
     WorkspaceReady,
 )
@@ -36,8 +41,9 @@ _RESULTS = TypeAdapter(tuple[CheckResult, ...])
 class SandboxWorkspace(Workspace):
     """Checks run in a sandbox of their own that no agent has touched, and that is gone when they end."""
 
-    def __init__(self, sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -> None:
-        self._sandbox, self._checkouts, self._journal = sandbox, checkouts, journal
+    def __init__(self, sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal, sweep: Sweep) -> None:
+        """`sweep` knows which tickets are under way, and removes the sandboxes of all others."""
+        self._sandbox, self._checkouts, self._journal, self._sweep = sandbox, checkouts, journal, sweep
 
     @activity.defn
     async def prepare_workspace(self, request: PrepareWorkspace) -> WorkspaceReady:
@@ -72,6 +78,19 @@ class SandboxWorkspace(Workspace):
             report = await self._report(results)
             await self._sandbox.destroy(sandbox_key(key))
         return report
+
+    @activity.defn
+    async def try_command(self, request: TryCommand) -> Runs:
+        with told():
+            return await Trials(self._sandbox, self._checkouts, self._journal, request).count()
+
+    @activity.defn
+    async def sweep_sandboxes(self) -> int:
+        with told():
+            swept = await self._sweep(datetime.now(UTC))
+        if swept.failed:
+            activity.logger.warning("Sandboxes that could not be removed: %s", swept.failed)
+        return len(swept.removed)
 
     @activity.defn
     async def carry_over(self, request: CarryOver) -> Carried:

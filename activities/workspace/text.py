@@ -1,9 +1,14 @@
 """Output for people and models: readable whatever the bytes were, and short."""
 
+import re
+
 from workflows.domain.policy import SandboxLimits
+from workflows.domain.shown import visible
 from workflows.ports.sandbox import ExitReason
 
 _MOST = 10_000
+_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""With which terminals are told to paint and to move."""
 
 
 def readable(output: bytes, lost_more: bool = False) -> str:
@@ -18,6 +23,15 @@ def readable(output: bytes, lost_more: bool = False) -> str:
         return text + end
     half = (room - 50) // 2
     return f"{text[:half]}\n[{len(text) - 2 * half:,} characters cut]\n{text[-half:]}{end}"
+
+
+def without_colours(text: str) -> str:
+    return _SEQUENCES.sub("", text)
+
+
+def tail(output: str, most: int) -> str:
+    """The last characters, for people: what a screen does not show is written out."""
+    return visible(without_colours(output).replace("\r\n", "\n").strip()[-most:])[-most:]
 
 
 def how_it_ended(reason: ExitReason, code: int | None, seconds: int, limits: SandboxLimits) -> str:

@@ -155,6 +155,22 @@ async def test_moves_and_words_are_passed_on_and_not_again(client: Client, tmp_p
         await ended(client, workflow_id)
 
 
+async def test_why_a_card_that_asks_is_not_started_is_in_the_log_once(
+    client: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    terms, name = named("stranger")
+    eve = Person(place=name, id="eve", name="Eve")
+    asking = CardSeen(id="card@1", card=card(name, AGENT_TODO), at=now(), by=eve)
+    said = CardSeen(id="card@2", card=card(name, "Someday", "ENG-2"), at=now(), by=eve)
+    intake = TemporalIntake(client, ToldTracker(tmp_path, [News(cards=(asking, said), until=now())]), terms)
+    for _ in range(2):
+        assert (await intake.reconcile(Reconcile(tracker=name))).started == ()
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("temporalio.activity")]
+    assert logged == [
+        "Not started: ENG-1 asks for work, and Eve, who asked, is no member there: a member must ask for it"
+    ]
+
+
 async def test_a_card_where_its_ticket_has_put_it_is_told_nobody(client: Client, tmp_path: Path) -> None:
     terms, name = named("stands")
     asking = CardSeen(id="card@1", card=card(name, AGENT_TODO), at=now())
@@ -163,6 +179,7 @@ async def test_a_card_where_its_ticket_has_put_it_is_told_nobody(client: Client,
     intake = TemporalIntake(client, tracker, terms)
     async with working(client, intake):
         first = await intake.reconcile(Reconcile(tracker=name))
+        await listed(client, name, {"Todo"})
         assert (await intake.reconcile(Reconcile(tracker=name, since=first.until))).told == 0
         await ended(client, names.ticket_workflow_id(asking.card.ref))
 

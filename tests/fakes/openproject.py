@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.fakes.openproject_world import (
+    CLOSED,
     FIELD,
     MALLORY,
     NAMES,
@@ -40,6 +41,7 @@ class OpenProjectDouble(World):
         super().__init__()
         self.app = Faults(self._routes())
         self.hidden_members = False
+        self.journals_read = 0
         self.told_size: int | None = None
         """What is said of every file's size, where it is not true."""
         self.forgets_fields = False
@@ -122,9 +124,8 @@ class OpenProjectDouble(World):
     async def _list(self, request: Request) -> Answer:
         cards = [card for card in self.cards.values() if self._fits(card, _filters(request))]
         ((by, order),) = json.loads(request.query_params["sortBy"])
-        assert order == "asc"
         assert by in ("id", "updatedAt")
-        cards.sort(key=lambda card: (card.at if by == "updatedAt" else "", card.id))
+        cards.sort(key=lambda card: (card.at if by == "updatedAt" else "", card.id), reverse=order == "desc")
         size, page = int(request.query_params["pageSize"]), int(request.query_params["offset"])
         part = cards[(page - 1) * size : page * size]
         return 200, collection([self.show(card) for card in part], len(cards))
@@ -136,6 +137,10 @@ class OpenProjectDouble(World):
                     fits = str(card.id) in values
                 case "status", "=":
                     fits = str(card.status) in values
+                case "status", "o":
+                    fits = self.statuses[card.status - 1] not in CLOSED
+                case "project", "=":
+                    fits = str(card.project) in values
                 case "updatedAt", "<>d":
                     fits = _time(values[0]) <= _time(card.at) <= _time(values[1])
                 case "customField7", "~":
@@ -177,10 +182,14 @@ class OpenProjectDouble(World):
             raise Refused(409, _CONFLICT)
         status = _id(said.pop("_links", {"status": link("statuses", card.status)})["status"])
         note = said.pop(FIELD, card.note)
+        subject, body = said.pop("subject", card.subject), said.pop("description", {"raw": card.body})["raw"]
         assert not said, said
+        if not 0 < len(subject) <= 255:
+            raise Refused(422, "Subject is too long (maximum is 255 characters).")
         if not 0 < status <= len(self.statuses):
             raise Refused(422, "Status is not set to one of the allowed values.")
-        if (status, note) != (card.status, card.note):
+        if (subject, body, status, note) != (card.subject, card.body, card.status, card.note):
+            card.subject, card.body = subject, body
             card.note = note if self.has_field else None
             self.set_status(card, status, PAWL)
             card.lock -= self.forgets_fields
@@ -192,6 +201,7 @@ class OpenProjectDouble(World):
 
     async def _journal(self, request: Request) -> Answer:
         card = self._found(request)
+        self.journals_read += 1
         return 200, collection([self.show_entry(card, one) for one in card.journal])
 
     async def _comment(self, request: Request) -> Answer:

@@ -59,6 +59,8 @@ class World:
         """Kind, from, to."""
         self.files: dict[int, tuple[str, str, bytes]] = {}
         self.statuses: list[str] = [*STATUSES]
+        self.tells_changes = True
+        """Whether the journal names what was changed."""
         self.has_field = True
         """Whether Pawl's custom field is enabled."""
         self.meanwhile: Callable[[], object] | None = None
@@ -88,6 +90,30 @@ class World:
         card = self.cards[number]
         card.assignee, card.lock = to, card.lock + 1
         self.write(card, by, detail=f"Assignee set to {NAMES[to]}")
+
+    def edit(self, number: int, body: str, by: int = ADA) -> None:
+        card = self.cards[number]
+        card.body, card.lock = body, card.lock + 1
+        self.write(card, by, detail="Description set (Details)")
+
+    def label(self, number: int, name: str, by: int = ADA) -> None:
+        card = self.cards[number]
+        self.labels += [] if name in self.labels else [name]
+        card.labels, card.lock = (self.labels.index(name) + 1,), card.lock + 1
+        self.write(card, by, detail=f"Labels set to {name}")
+
+    def journal_is_old(self, number: int) -> None:
+        """All of it happened an hour ago."""
+        before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        for entry in self.cards[number].journal:
+            entry.created = entry.at = before
+
+    def forge(self, number: int, by: int = ADA, **changes: object) -> None:
+        """Write into Pawl's own field, so that it fits what the card is then."""
+        card = self.cards[number]
+        card.lock += 1
+        card.note = json.dumps({**json.loads(card.note or "{}"), "lock": card.lock, **changes})
+        self.write(card, by, detail="Pawl changed (Details)")
 
     def attach(self, number: int, name: str, media_type: str, data: bytes) -> None:
         file = self.next_id()
@@ -121,6 +147,7 @@ class World:
 
     def set_status(self, card: Card, status: int, by: int) -> None:
         details = f"Status changed from {self.statuses[card.status - 1]} to {self.statuses[status - 1]}"
+        details = details if self.tells_changes else "Something changed"
         card.lock, changed, card.status = card.lock + 1, card.status != status, status
         self.write(card, by, detail=details if changed else "Pawl set")
 

@@ -18,7 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.fakes.service import Faults, serving
-from tests.fakes.slack_rules import Json, No, called_by, check_message, check_view
+from tests.fakes.slack_rules import Json, No, called_by, check_message, check_view, user_object
 
 TEAM, BOT, CHANNEL, OPS = "T0PAWL", "U0PAWL", "C0SHOP", "C0OPS"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-double", "xapp-double", "the signing secret"
@@ -36,6 +36,9 @@ class FakeSlack:
     """What was answered to buttons."""
     limits: dict[str, int] = field(default_factory=dict[str, int])
     """Methods that are over their limit for the next call, and the seconds to wait."""
+    users: dict[str, Json] = field(default_factory=lambda: {BOT: user_object(BOT, "pawl", is_bot=True)})
+    scopes: set[str] = field(default_factory=lambda: {"users:read"})
+    """Of the bot token, as far as methods differ."""
     page: int = 200
     unacked: dict[str, Json] = field(default_factory=dict[str, Json])
     acked: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -101,7 +104,8 @@ class FakeSlack:
         try:
             return JSONResponse({"ok": True, **handler(await _asked(request))})
         except No as no:
-            return JSONResponse({"ok": False, "error": no.code, "response_metadata": {"messages": [no.why]}})
+            told = {"ok": False, "error": no.code, "response_metadata": {"messages": [no.why]}}
+            return JSONResponse(told | ({"needed": no.why, "provided": ""} if no.code == "missing_scope" else {}))
 
     def _auth_test(self, _: Json) -> Json:
         return {"user_id": BOT, "team_id": TEAM, "bot_id": "B0PAWL"}
@@ -127,8 +131,20 @@ class FakeSlack:
         self.called += [said] if called_by(asked) else []
         return {"channel": asked["channel"], "ts": said["ts"]}
 
+    def _users_info(self, asked: Json) -> Json:
+        if "users:read" not in self.scopes:
+            raise No("missing_scope", "users:read")
+        if asked.get("user") not in self.users:
+            raise No("user_not_found")
+        return {"user": self.users[asked["user"]]}
+
     def _chat_postEphemeral(self, asked: Json) -> Json:
         check_message(asked)
+        self._channel(asked)
+        reader = self.users.get(asked.get("user") or "", {"deleted": True})
+        if reader["deleted"] or reader["is_bot"]:
+            raise No("user_not_in_channel")
+        self.called += [asked] if called_by(asked) else []
         self.whispers.append(asked)
         return {"message_ts": self.tick()}
 
@@ -168,7 +184,7 @@ class FakeSlack:
             raise No("expired_trigger_id")
         view = json.loads(asked["view"]) if isinstance(asked["view"], str) else asked["view"]
         check_view(view)
-        self.views.append({**view, "id": f"V{len(self.views) + 1}"})
+        self.views.append({**view, "id": f"V{self.tick().replace('.', '')}"})
         return {"view": self.views[-1]}
 
     # Answers to buttons and commands

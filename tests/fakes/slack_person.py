@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from tests.fakes.slack import BOT, CHANNEL, SECRET, TEAM, FakeSlack
-from tests.fakes.slack_rules import Json
+from tests.fakes.slack_rules import Json, user_object
 
 
 class Signed(NamedTuple):
@@ -43,6 +43,14 @@ class Person:
     id: str = "U0ADA"
     name: str = "ada"
     team: str = TEAM
+
+    def __post_init__(self) -> None:
+        elsewhere = {} if self.team == TEAM else {"is_stranger": True}
+        self.slack.users.setdefault(self.id, user_object(self.id, self.name, self.team, **elsewhere))
+
+    def is_now(self, **marks: bool) -> None:
+        """What Slack says of them when it is asked, and in no payload."""
+        self.slack.users[self.id] = user_object(self.id, self.name, self.team, **marks)
 
     def command(self, text: str, channel: str = CHANNEL, command: str = "/pawl") -> dict[str, str]:
         return {

@@ -23,6 +23,16 @@ class No(Exception):
         self.code, self.why = code, why
 
 
+def user_object(user: str, name: str, team: str = "T0PAWL", **marks: bool) -> Json:
+    """Somebody as users.info tells of them, with the marks that make them no ordinary member."""
+    about: Json = {"id": user, "team_id": team, "name": name, "deleted": False, "real_name": name.title()}
+    about["profile"] = {"real_name": name.title(), "display_name": name, "team": team}
+    if marks.get("deleted"):  # Slack then leaves out most of it
+        return about | {"is_bot": False, "is_app_user": False, "updated": 1502138686} | marks
+    ranks = ("is_admin", "is_owner", "is_primary_owner", "is_restricted", "is_ultra_restricted", "is_bot")
+    return about | dict.fromkeys((*ranks, "is_app_user"), False) | {"updated": 1502138686} | marks
+
+
 def check_message(asked: Json) -> None:
     text, blocks = asked.get("text") or "", parts(asked, "blocks")
     if not text and not blocks:

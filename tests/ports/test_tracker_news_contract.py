@@ -142,8 +142,8 @@ async def test_what_people_say_is_found_with_the_same_id_each_time(rig: TrackerR
     first, second = await look(rig, ref, under_way=True), await look(rig, ref, under_way=True)
     theirs = [words for words in first.words if words.by.trust is not Trust.OURS]
     assert [(words.text, words.ref, words.by.trust) for words in theirs] == [
-        ("Use the other table.", ref, Trust.MEMBER),
-        ("And test it.", ref, Trust.MEMBER),
+        ("Use the other table.", ref, rig.trust),
+        ("And test it.", ref, rig.trust),
     ]
     assert len({words.id for words in theirs}) == 2
     assert [words.id for words in first.words] == [words.id for words in second.words]

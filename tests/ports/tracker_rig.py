@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
+from workflows.domain.people import Trust
 from workflows.domain.ticket import Ticket, TicketRef
 from workflows.ports.tracker import Tracker
 
@@ -11,10 +12,17 @@ class TrackerRig(ABC):
     """Used as `async with`: what it needs runs as long."""
 
     tracker: Tracker
+    name: str
+    """Of its connection."""
     words_are_news: ClassVar[bool] = True
     """Whether a look finds what people say."""
+    trust: ClassVar[Trust] = Trust.MEMBER
+    """What a look alone says of a member who writes."""
     words_change_the_version: ClassVar[bool] = True
     """Whether the tracker promises that a comment changes its ticket's version."""
+
+    knows_its_own: ClassVar[bool] = True
+    """Whether it tells what Pawl filed from what the hands of people have added here."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,3 +57,11 @@ class TrackerRig(ABC):
     async def links(self, ref: TicketRef) -> str:
         """Where people find the links of a ticket, as text: its comments, where there is no other place for them."""
         return await self.thread(ref)
+
+    async def note(self, ref: TicketRef, text: str) -> bool:
+        """A person writes at the end of a ticket of ours; False where nobody else can."""
+        return False
+
+    def lose_the_reply(self) -> bool:
+        """Of the next change of a ticket, which is made; False where no service is between."""
+        return False

@@ -19,8 +19,8 @@ from tests.fakes.github import PAWL, TOKEN, FakeGitHub, Hands
 from tests.fakes.github.world import Issue
 from tests.fakes.linear.rows import Row
 from tests.fakes.openproject import KEY, OpenProjectDouble
-from tests.fakes.openproject_world import FIELD
-from tests.fakes.service import no_kept_connections, serving
+from tests.fakes.openproject_world import ADA, FIELD
+from tests.fakes.service import Fault, no_kept_connections, serving
 from tests.ports.slack_rig import SlackRig
 from tests.ports.tracker_rig import TrackerRig
 from workflows.domain.ticket import Phase, Ticket, TicketRef
@@ -28,6 +28,8 @@ from workflows.ports.tracker import FindNews
 
 
 class BoardRig(TrackerRig):
+    name = "board"
+    knows_its_own = False
     words_are_news = False
 
     def __init__(self, folder: Path) -> None:
@@ -56,6 +58,11 @@ class BoardRig(TrackerRig):
     async def titles(self) -> list[str]:
         return [ticket.title for ticket in board.list_tickets(self.folder).tickets]
 
+    async def note(self, ref: TicketRef, text: str) -> bool:
+        file = self.folder / f"{ref.id}.md"
+        file.write_text(f"{file.read_text()}{text}\n")
+        return True
+
     def _edit(self, ref: TicketRef, old: str, new: str) -> None:
         file = self.folder / f"{ref.id}.md"
         assert old in file.read_text()
@@ -63,6 +70,8 @@ class BoardRig(TrackerRig):
 
 
 class OpenProjectRig(TrackerRig):
+    name = "openproject"
+
     def __init__(self, folder: Path) -> None:
         self.store = JournalStore(f"sqlite:///{folder}/journal.db", folder / "objects")
         self.double = OpenProjectDouble()
@@ -73,8 +82,13 @@ class OpenProjectRig(TrackerRig):
         http = await self._open.enter_async_context(no_kept_connections())
         self.place = Place(name="openproject", url=url, note_field=FIELD)
         self.journal = SqlJournal(self.store)
-        self.open_project = self.tracker = OpenProjectTracker(self.place, http, KEY, self.journal)
+        self._http = http
+        self.open_project = self.tracker = self.another()
         return self
+
+    def another(self, user: int = 0, members: frozenset[int] = frozenset()) -> OpenProjectTracker:
+        """An adapter of another worker, whose connection says so."""
+        return OpenProjectTracker(self.place, self._http, KEY, self.journal, user=user, members=members)
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
@@ -100,11 +114,22 @@ class OpenProjectRig(TrackerRig):
     async def thread(self, ref: TicketRef) -> str:
         return "\n\n".join(self.double.said(int(ref.id)))
 
+    async def note(self, ref: TicketRef, text: str) -> bool:
+        card = self.double.cards[int(ref.id)]
+        card.body, card.lock = f"{card.body}\n{text}", card.lock + 1
+        self.double.write(card, ADA, detail="Description set")
+        return True
+
+    def lose_the_reply(self) -> bool:
+        self.double.app.add(Fault("PATCH /api/v3/work_packages", after=True))
+        return True
+
     async def titles(self) -> list[str]:
         return [card.subject for card in self.double.cards.values()]
 
 
 class LinearRig(TrackerRig):
+    name = "linear"
     words_change_the_version = False
     """Linear says when an issue was changed last, and not that words on it are a change of it."""
 
@@ -137,6 +162,15 @@ class LinearRig(TrackerRig):
     async def thread(self, ref: TicketRef) -> str:
         return "\n".join(row["body"] for row in self._issue(ref)["comments"])
 
+    async def note(self, ref: TicketRef, text: str) -> bool:
+        issue = self._issue(ref)
+        self._desk.linear.change(issue, self._desk.linear.ada, description=f"{issue['description']}\n{text}")
+        return True
+
+    def lose_the_reply(self) -> bool:
+        self._desk.linear.http.add(Fault("graphql issueUpdate", after=True))
+        return True
+
     async def titles(self) -> list[str]:
         return [issue["title"] for issue in self._desk.linear.all("issue")]
 
@@ -149,6 +183,8 @@ class LinearRig(TrackerRig):
 
 class GitHubIssuesRig(TrackerRig):
     """On the double of GitHub, where `ada` owns the repository."""
+
+    name = "github"
 
     def __init__(self, folder: Path) -> None:
         self.fake = FakeGitHub(folder / "github")
@@ -195,6 +231,16 @@ class GitHubIssuesRig(TrackerRig):
 
     async def thread(self, ref: TicketRef) -> str:
         return "\n\n".join(comment.body for comment in self.issue(ref).comments)
+
+    async def note(self, ref: TicketRef, text: str) -> bool:
+        issue = self.issue(ref)
+        issue.body = f"{issue.body}\r\n{text}\r\n"  # as browsers send it
+        self.fake.world.touched(issue)
+        return True
+
+    def lose_the_reply(self) -> bool:
+        self.fake.faults.add(Fault("PATCH /api/repos/acme/shop/issues", after=True))
+        return True
 
     async def titles(self) -> list[str]:
         return [issue.title for issue in self.repo.issues.values()]

@@ -1,7 +1,7 @@
 """Where code and pull requests live."""
 
 from abc import abstractmethod
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import Field
 from temporalio import activity
@@ -122,6 +122,70 @@ class ShowCheck(Record):
     """None: still running."""
 
 
+class FindRecent(Record):
+    """What happened in a repository since a moment, for triage."""
+
+    repository: Repository
+    since: datetime
+    stale_before: datetime
+    """Open pull requests that nobody touched since then are stale."""
+    most: int = Field(default=50, ge=1, le=200)
+    """Of each sort, the newest first."""
+
+
+class CommitSeen(Record):
+    sha: str
+    at: datetime
+    author: str = Field(max_length=200)
+    subject: str = Field(max_length=300)
+
+
+class RunFailed(Record):
+    """The newest run of one job on the base branch, where it failed."""
+
+    name: str = Field(max_length=300)
+    at: datetime
+    head_sha: str
+    url: str = ""
+    log: str = ""
+    """Journal reference, as of `read_job_logs`; empty: there is none."""
+
+
+class PullStale(Record):
+    number: int
+    title: str = Field(max_length=300)
+    author: str = Field(max_length=200)
+    touched: datetime
+    url: str = ""
+
+
+class Recent(Record):
+    commits: tuple[CommitSeen, ...] = ()
+    runs: tuple[RunFailed, ...] = ()
+    pulls: tuple[PullStale, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What was cut or cannot be seen here, a sentence each."""
+
+
+class SweepBranches(Record):
+    """Remove what Pawl pushed and nobody needs any more."""
+
+    repository: Repository
+    prefix: str
+    """Of the branches' names; empty: none is looked at."""
+    in_use: tuple[str, ...] = ()
+    """Branches of tickets that are under way."""
+    closed_before: datetime
+    """A branch whose pull request was closed without a merge is kept until then."""
+    dry_run: bool = False
+
+
+class Swept(Record):
+    removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Why a branch that looks dead is kept, a sentence each."""
+
+
 class Forge(Port):
     """Where code and pull requests live. Only it holds git credentials; only trusted clones are its working copies."""
 
@@ -202,3 +266,16 @@ class Forge(Port):
     @abstractmethod
     async def show_check(self, check: ShowCheck) -> None:
         """Show Pawl's review on the commit, with its findings at their lines. A forge without checks shows nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def find_recent(self, search: FindRecent) -> Recent:
+        """Commits of the base branch, its failed CI and stale pull requests. Everything is bounded; what was cut is
+        said."""
+
+    @activity.defn
+    @abstractmethod
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        """Remove branches with the prefix whose work is merged, or whose pull request was closed long ago, at exactly
+        the head that was looked at. The base, the default branch and those another pull request builds on are never
+        touched; a branch with somebody else's unmerged work, or without any pull request, is kept."""

@@ -3,11 +3,13 @@
 from abc import abstractmethod
 from datetime import datetime, timedelta
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
 from workflows.domain.chat import Waiting
 from workflows.domain.model import Record
+from workflows.domain.sweep import Disagreement, Parked, Place
 from workflows.ports import PATIENT, Port
 
 
@@ -47,6 +49,31 @@ class Reconciled(Record):
         )
 
 
+class ListParked(Record):
+    """What has waited for people for long."""
+
+    before: datetime
+    """Since when, and since when it was not reminded."""
+    most: int = Field(default=50, ge=1, le=500)
+
+
+class ListPlaces(Record):
+    since: datetime
+    """Tickets that ended before are not counted."""
+
+
+class CompareCards(Record):
+    since: datetime
+    """Tickets that ended before are not looked at."""
+    most: int = Field(default=50, ge=1, le=500)
+
+
+class Compared(Record):
+    found: tuple[Disagreement, ...] = ()
+    troubles: tuple[str, ...] = ()
+    """Trackers that could not be looked at or not be believed, a sentence each."""
+
+
 class Intake(Port):
     """What nobody has told."""
 
@@ -62,3 +89,25 @@ class Intake(Port):
     @abstractmethod
     async def list_waiting(self) -> list[Waiting]:
         """The tickets that wait for a person, at most 100."""
+
+    @activity.defn
+    @abstractmethod
+    async def list_parked(self, request: ListParked) -> list[Parked]:
+        """The tickets that wait for a person and were not reminded for long, the longest first; those that are paused
+        are left out."""
+
+    @activity.defn
+    @abstractmethod
+    async def list_places(self, request: ListPlaces) -> list[Place]:
+        """The repositories that a route, a schedule or a ticket names, each once."""
+
+    @activity.defn
+    @abstractmethod
+    async def compare_cards(self, request: CompareCards) -> Compared:
+        """Cards and tickets that disagree, in every tracker that a route or a ticket names. Changes nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def put_right(self, found: Disagreement) -> bool:
+        """Move the card, or tell the ticket, if it is still as it was found; whether anything was done. Done twice it
+        has the effect of once."""

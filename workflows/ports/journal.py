@@ -29,6 +29,8 @@ class EntryKind(StrEnum):
     IMAGE_RETIRED = "image_retired"
     """No sandbox is to be made of the image any more: it is about to be removed."""
     IMAGE_REMOVED = "image_removed"
+    TRIED = "tried"
+    """How one run of a command ended, for whoever asked how often it fails."""
     EGRESS = "egress"
     """What a command was let reach, or not, with bytes: a journal reference to lines of JSON."""
 

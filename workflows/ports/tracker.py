@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from datetime import datetime, timedelta
 
+from pydantic import Field
 from temporalio import activity
 from temporalio.workflow import ActivityConfig
 
@@ -74,6 +75,32 @@ class FileTicket(Record):
     labels: tuple[str, ...] = ()
 
 
+class ListOpen(Record):
+    """What is open in one team, project or repository of a tracker."""
+
+    tracker: str
+    team: str = ""
+    """Empty: everywhere."""
+    labels: tuple[str, ...] = ()
+    """Only those that carry all of them."""
+    most: int = Field(default=100, ge=1, le=500)
+
+
+class OpenTickets(Record):
+    tickets: tuple[Ticket, ...] = ()
+    """The newest first; bodies cut to 4,000 characters, without attachments."""
+    complete: bool = True
+    """False: there were more."""
+
+
+class RewriteTicket(Record):
+    """A ticket of our own with another title and text. Said again, it changes nothing."""
+
+    ref: TicketRef
+    title: str
+    body: str
+
+
 class FindNews(Record):
     """A look at the tracker for what no delivery has told."""
 
@@ -129,6 +156,17 @@ class Tracker(Port):
     @abstractmethod
     async def file_ticket(self, filing: FileTicket) -> Ticket:
         """File a ticket of our own, once per key; where it is there already, as it is now."""
+
+    @activity.defn
+    @abstractmethod
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        """What is open, whoever filed it, the newest first."""
+
+    @activity.defn
+    @abstractmethod
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        """Replace title and text of a ticket that `file_ticket` has made; as it is afterwards. What people added in
+        comments stays. Raises TicketNotFound."""
 
     @activity.defn
     @abstractmethod

@@ -25,6 +25,35 @@ class RunChecks(Record):
     checks: tuple[Check, ...]
 
 
+class TryCommand(Record):
+    """Whether a command fails, and how often."""
+
+    key: str
+    """Names this go: a repeated request finds the commands it has already started."""
+    workspace: WorkspaceOrder
+    command: Check
+    times: int = Field(default=1, ge=1, le=20)
+    names: str = ""
+    """What a failing run's output must name to count as this failure; empty: anything counts."""
+
+
+class Runs(Record):
+    """How often a command failed. Every run had a fresh checkout of its own."""
+
+    runs: int
+    """All that were made: fewer than asked where they would last longer than two and a half hours together."""
+    failed: int
+    """Those that ended with a code of their own and named what they had to; what could not be started, was not found,
+    was ended by a signal or ran out of time or memory is not among them. Nor is a command that holds the name and fails
+    in the same way with a name that nothing has, for which it is run once more."""
+    broken: str = ""
+    """Why the last run that did not pass is no proof: `not found`, `timed out after 600 s`, ...; empty where at least
+    one is a proof, or all passed."""
+    excerpt: str = ""
+    """The last lines of the last run that failed, else of the last one; at most 2,000 characters."""
+    seconds: float = 0
+
+
 class WorkspaceReady(Record):
     """What a ticket's commands run in."""
 
@@ -81,6 +110,16 @@ class Workspace(Port):
     @abstractmethod
     async def run_checks(self, request: RunChecks) -> CheckReport:
         """Run the checks in a fresh checkout of exactly the given state, which an agent has never touched."""
+
+    @activity.defn
+    @abstractmethod
+    async def try_command(self, request: TryCommand) -> Runs:
+        """Run one command so many times, each time in a fresh checkout of exactly the given state, and count."""
+
+    @activity.defn
+    @abstractmethod
+    async def sweep_sandboxes(self) -> int:
+        """Remove sandboxes that no ticket under way needs; how many there were."""
 
     @activity.defn
     @abstractmethod

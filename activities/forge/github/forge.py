@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.errors import stop
+from activities.forge import recent as git_tells
 from activities.forge.bare_git import name_of
 from activities.forge.departure import ready
-from activities.forge.github import checks, jobs, pulls, reviews, standing, threads
+from activities.forge.github import checks, dead_branches, jobs, pulls, recent, reviews, standing, threads
 from activities.forge.github.place import Place, place_of, told
 from activities.git import PAWL, PushRejected, RepositoryMissing, TrustedClones, remotes
 from activities.github import GitHub, Refused, full_name
@@ -20,6 +21,7 @@ from workflows.domain.pull import PullSeen
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
+    FindRecent,
     Forge,
     LookAtPullRequest,
     MarkReady,
@@ -30,8 +32,11 @@ from workflows.ports.forge import (
     PublishChange,
     ReadDiff,
     ReadJobLogs,
+    Recent,
     RerunJobs,
     ShowCheck,
+    SweepBranches,
+    Swept,
 )
 from workflows.ports.journal import Journal
 
@@ -141,6 +146,20 @@ class GitHubForge(Forge):
     async def answer_thread(self, answer: AnswerThread) -> None:
         with told():
             await threads.answered(self._place(answer.repository), answer)
+
+    @activity.defn
+    async def find_recent(self, search: FindRecent) -> Recent:
+        with told():
+            place = self._place(search.repository)
+            commits, left = await git_tells.commits(self.clones, search)
+            runs, unseen = await recent.failed(place, self.journal, search)
+            stale, more = await recent.stale(place, search)
+        return Recent(commits=commits, runs=runs, pulls=stale, left_out=(*left, *unseen, *more))
+
+    @activity.defn
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        with told():
+            return await dead_branches.swept(self._place(sweep.repository), self.clones, sweep)
 
     @activity.defn
     async def show_check(self, check: ShowCheck) -> None:

@@ -19,7 +19,7 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _NS_GET_USERNS = 0xB701
 ROOM = 8 << 20
 """Bytes that all jobs of a sandbox together may have written down of what they asked for."""
-_END_SECONDS = 1.0
+_LEAST_SECONDS = 1.0
 _SIGKILL, _SIGTERM = 9, 15
 
 
@@ -46,11 +46,12 @@ def start(init: int, rules: list[str], uid: int | None) -> int:
     return pid
 
 
-def stop(pid: int) -> None:
-    """It writes down what went through the connections that are open, and ends."""
+def stop(pid: int, seconds: float) -> None:
+    """It writes down what went through the connections that are open, and ends. That is quick, except on a machine
+    that is busy; when it takes too long the last counts are lost."""
     ended = os.pidfd_open(pid)
     os.kill(pid, _SIGTERM)
-    if not select.select([ended], [], [], _END_SECONDS)[0]:
+    if not select.select([ended], [], [], max(seconds, _LEAST_SECONDS))[0]:
         os.kill(pid, _SIGKILL)
     os.close(ended)
     os.waitpid(pid, 0)

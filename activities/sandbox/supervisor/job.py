@@ -208,7 +208,7 @@ class Job:
         elif self._init:
             process.wait_for_death(self._init_fd, deadline)
         if self._proxy:
-            egress.stop(self._proxy)
+            egress.stop(self._proxy, deadline - time.monotonic())
         for output in self._outputs:
             if output.fd in self._handlers:
                 output.drain()
@@ -217,6 +217,8 @@ class Job:
         truncated = int(any(output.truncated for output in self._outputs))
         if not self._command and self._reason != "killed":
             return "refused", "-", 0
+        if self._reason == "disk":  # it grew until it was dead, which the next command is not to be blamed for
+            self._disk.measure()
         if self._reason:
             return self._reason, "-", truncated
         if code != 0 and (self._oom or watch.oom_kills(self._oom_events)):

@@ -43,7 +43,7 @@ def ticket(tracker: str, repository: str, issue: Issue, trigger: str) -> Ticket:
         ref=TicketRef(tracker=tracker, id=f"{repository}#{issue.number}"),
         identifier=f"{repository.partition('/')[2]}#{issue.number}",
         title=issue.title,
-        body=_FILED.sub("", issue.text),
+        body=parted(issue.text)[1],
         status=status(issue, trigger),
         version=int(issue.updated_at.timestamp()),
         labels=tuple(name for name in issue.names if not name.startswith(COLUMN)),
@@ -51,6 +51,12 @@ def ticket(tracker: str, repository: str, issue: Issue, trigger: str) -> Ticket:
         team=repository,
         closed=issue.state == "closed",
     )
+
+
+def parted(text: str) -> tuple[str, str]:
+    """The line by which an issue that Pawl filed is found again, and the rest."""
+    found = _FILED.match(text)
+    return (found[0], text[found.end() :]) if found else ("", text)
 
 
 def status(issue: Issue, trigger: str) -> str:

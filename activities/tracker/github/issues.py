@@ -16,6 +16,8 @@ from activities.github.identity import must_be
 from activities.github.records import Comment, Issue, is_ours
 from activities.tracker.github import cards, news
 from activities.tracker.github.cards import At, Claim
+from activities.tracker.github.listing import Shelf
+from activities.tracker.github.rewriting import rewritten
 from workflows.domain.events import phase_of
 from workflows.domain.failures import Failure
 from workflows.domain.labels import COLUMN
@@ -25,10 +27,13 @@ from workflows.ports.tracker import (
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
     Remark,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -91,6 +96,25 @@ class GitHubIssues(Tracker):
             async with self._alone(At(repository, 0)):
                 issue = await self._filed(repository, filing.key) or await self._file(repository, parent, filing)
         return self._ticket(At(cards.repository_of(issue), issue.number), issue)
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        with told():
+            shelf = Shelf(self.github, self.connection, self.trigger, self.repositories)
+            return await shelf.listed(listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        with told(), told_by_git():
+            at = self._at(rewrite.ref)
+            async with self._alone(at):
+                issue = await self._issue(at)
+                try:
+                    return self._ticket(at, await rewritten(self.github, self.ours, at, issue, rewrite))
+                except Refused as refused:
+                    if refused.status not in (404, 410):
+                        raise
+                    raise _not_found(rewrite.ref.id) from refused
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:

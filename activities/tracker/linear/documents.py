@@ -90,7 +90,14 @@ query Issues($filter: IssueFilter!, $after: String) {{
     nodes {{
       ...CardParts
       creator {{ ...PersonParts }}
-      history(first: 10) {{ nodes {{ updatedAt actor {{ ...PersonParts }} toState {{ name }} }} }}
+      history(first: 10) {{
+        nodes {{
+          updatedAt actor {{ ...PersonParts }} toState {{ name }} addedLabelIds toAssigneeId toDelegate {{ id }}
+        }}
+      }}
+      agentSessions(first: 3) {{
+        nodes {{ ...SessionParts creator {{ ...PersonParts }} comment {{ user {{ id }} }} sourceComment {{ id }} }}
+      }}
     }}
     {_NEXT}
   }}
@@ -99,6 +106,7 @@ query Issues($filter: IssueFilter!, $after: String) {{
     _CARD,
     _STATE,
     _PERSON,
+    _SESSION,
 )
 COMMENTS = _document(
     f"""
@@ -123,7 +131,7 @@ PROMPTS = _document(
 query Prompts($filter: AgentActivityFilter!, $after: String) {{
   agentActivities(filter: $filter, first: 25, after: $after) {{
     nodes {{
-      id createdAt signal user {{ ...PersonParts }}
+      id createdAt signal sourceComment {{ id }} user {{ ...PersonParts }}
       content {{ ... on AgentActivityPromptContent {{ body }} }}
       agentSession {{ appUser {{ id }} issue {{ ...CardParts }} }}
     }}
@@ -161,3 +169,30 @@ CREATE_WEBHOOK = _document(
     "mutation CreateWebhook($input: WebhookCreateInput!) { webhookCreate(input: $input) { success } }"
 )
 WEBHOOK = _document("query Webhook($id: String!) { webhook(id: $id) { id } }")
+OPEN_ISSUES = _document(
+    f"""
+query OpenIssues($filter: IssueFilter!, $after: String) {{
+  issues(filter: $filter, first: 50, after: $after, orderBy: createdAt) {{
+    nodes {{
+      id identifier title description url createdAt updatedAt archivedAt
+      state {{ ...StateParts }}
+      team {{ id key states(first: 40) {{ nodes {{ ...StateParts }} }} }}
+      labels(first: 20) {{ nodes {{ id name }} }}
+    }}
+    {_NEXT}
+  }}
+}}
+""",
+    _STATE,
+)
+ISSUE_TEXT = _document(
+    "query IssueText($id: String!) { issue(id: $id) { id identifier title description creator { id } } }"
+)
+LANDING = _document(
+    """
+query Landing($id: String!) {
+  team(id: $id) { defaultIssueState { name } states(first: 40) { nodes { ...StateParts } } }
+}
+""",
+    _STATE,
+)

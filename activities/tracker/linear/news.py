@@ -10,8 +10,9 @@ from activities.tracker.linear import documents
 from activities.tracker.linear.cards import person_of, ticket_of, written
 from activities.tracker.linear.client import LinearClient, TooMany
 from activities.tracker.linear.mentions import mentions, without_mention
-from activities.tracker.linear.rows import Change, CommentSeen, Issue, Prompt, User
-from workflows.domain.intake import CardSeen, WordsSaid
+from activities.tracker.linear.rows import Change, CommentSeen, Issue, Prompt, Session, User
+from infra.ingress.linear_payload import id_of_prompt
+from workflows.domain.intake import Asking, CardSeen, WordsSaid
 from workflows.domain.people import Person, Trust
 from workflows.domain.routes import Route
 from workflows.ports.tracker import FindNews, News
@@ -46,6 +47,7 @@ class Look:
         under_way = [ref.id for ref in search.under_way if ref.tracker == self.name]
         issues = await self._issues(asking(routes, span)) | await self._under_way(under_way)
         cards = [self._card(issue, search.since, issue.id in under_way) for issue in issues.values()]
+        cards += [self._begun(issue, one) for issue in issues.values() for one in self._sessions(issue, search.since)]
         words = [*await self._comments(routes, under_way, span), *await self._prompts(span)]
         return News(
             cards=tuple(sorted((card for card in cards if card), key=lambda card: card.at)),
@@ -67,9 +69,10 @@ class Look:
         """None for a card that waits for another: it asks for work when that has ended."""
         if issue.blocked_by and not under_way:
             return None
-        move = max((c for c in issue.history.nodes if c.to_state and c.updated_at > since), key=_when, default=None)
-        last = max((c for c in issue.history.nodes if c.updated_at > since), key=_when, default=None)
-        change = move or last
+        lines = [line for line in issue.history.nodes if line.updated_at > since]
+        move = max((line for line in lines if line.to_state), key=_when, default=None)
+        asked = max((line for line in lines if asks(line, issue, self.us)), key=_when, default=None)
+        change = move or asked or max(lines, key=_when, default=None)
         by = change.actor if change else issue.creator if issue.created_at > since else None
         changed = written(issue.updated_at)
         freed = max(
@@ -86,7 +89,22 @@ class Look:
             at=at,
             by=person_of(by, self.us, self.name) if by else None,
             moved=move is not None,
-            assigned=self.us.id in {who.id for who in (issue.delegate, issue.assignee) if who},
+            assigned=issue.is_given_to(self.us.id),
+            asking=asking_of(issue, self.us, freed),
+        )
+
+    def _sessions(self, issue: Issue, since: datetime) -> list[Session]:
+        """Those that began without words of whoever began them; words are told as such."""
+        ours = [one for one in issue.agent_sessions.nodes if one.app_user.id == self.us.id and one.created_at > since]
+        return [one for one in ours if not one.has_words]
+
+    def _begun(self, issue: Issue, session: Session) -> CardSeen:
+        return CardSeen(
+            id=f"session:{session.id}",
+            card=ticket_of(issue, self.name),
+            at=session.created_at,
+            by=person_of(session.creator, self.us, self.name) if session.creator else None,
+            assigned=True,
         )
 
     async def _comments(self, routes: list[Route], under_way: list[str], span: dict[str, str]) -> list[WordsSaid]:
@@ -126,17 +144,40 @@ class Look:
         issue = prompt.agent_session.issue
         if issue is None or prompt.agent_session.app_user.id != self.us.id:
             return None
-        card = ticket_of(issue, self.name)
+        card, stop = ticket_of(issue, self.name), prompt.signal == "stop"
         return WordsSaid(
-            id=f"activity:{prompt.id}",
+            id=id_of_prompt(prompt.id, prompt.source_comment.id if prompt.source_comment else None, stop=stop),
             card=card,
             ref=card.ref,
             text=without_mention(str(prompt.content.get("body", "")), self.us),
             at=prompt.created_at,
             by=person_of(prompt.user, self.us, self.name),
             addressed=True,
-            stop=prompt.signal == "stop",
+            stop=stop,
         )
+
+
+def asks(line: Change, issue: Issue, us: User) -> bool:
+    """Whether by this the issue asks for something that it did not ask for before."""
+    return line.to_state is not None or line.gives_to(us.id) or bool(_labels_of(line, issue))
+
+
+def asking_of(issue: Issue, us: User, freed: datetime | None) -> Asking:
+    """As far back as the history was read."""
+    lines = sorted(issue.history.nodes, key=_when)
+    given = [line.updated_at for line in lines if line.gives_to(us.id)]
+    return Asking(
+        filed=issue.created_at,
+        column=max((line.updated_at for line in lines if line.to_state), default=None),
+        labels={name: line.updated_at for line in lines for name in _labels_of(line, issue)},
+        given=max(given) if given and issue.is_given_to(us.id) else None,
+        freed=freed,
+    )
+
+
+def _labels_of(line: Change, issue: Issue) -> list[str]:
+    """Labels it has set that are still there."""
+    return [label.name for label in issue.labels.nodes if label.id in (line.added_label_ids or ())]
 
 
 def asking(routes: list[Route], span: dict[str, str]) -> dict[str, Any]:

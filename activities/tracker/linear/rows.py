@@ -89,6 +89,23 @@ class Attached(Row):
     creator: Named | None = None
 
 
+class SessionOf(Row):
+    app_user: Named
+
+
+class Reply(Row):
+    """What a comment replies to."""
+
+    user: Named | None = None
+    agent_session: SessionOf | None = None
+
+    def is_by(self, user: str) -> bool:
+        return self.user is not None and self.user.id == user
+
+    def is_of_session_of(self, user: str) -> bool:
+        return self.agent_session is not None and self.agent_session.app_user.id == user
+
+
 class Session(Row):
     id: str
     status: str
@@ -96,10 +113,19 @@ class Session(Row):
     app_user: Named
     plan: Any = None
     external_links: tuple[dict[str, Any], ...] = ()
+    creator: User | None = None
+    comment: Reply | None = None
+    source_comment: Named | None = None
 
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def has_words(self) -> bool:
+        """Whether whoever began it said something in the thread's first comment."""
+        by = self.creator
+        return self.source_comment is None and by is not None and self.comment is not None and self.comment.is_by(by.id)
 
 
 class Said(Row):
@@ -119,6 +145,13 @@ class Change(Row):
     updated_at: datetime
     actor: User | None = None
     to_state: StateName | None = None
+    added_label_ids: tuple[str, ...] | None = None
+    to_assignee_id: str | None = None
+    to_delegate: Named | None = None
+
+    def gives_to(self, user: str) -> bool:
+        """Whether it assigned or delegated the issue to the user."""
+        return user in (self.to_assignee_id, self.to_delegate.id if self.to_delegate else None)
 
 
 class Issue(Row):
@@ -151,6 +184,9 @@ class Issue(Row):
     def blocked_by(self) -> tuple[str, ...]:
         return tuple(sorted(blocker.identifier for blocker in self.blockers if not blocker.ended))
 
+    def is_given_to(self, user: str) -> bool:
+        return user in {who.id for who in (self.delegate, self.assignee) if who}
+
     def is_delegated_to(self, user: str) -> bool:
         return self.delegate is not None and self.delegate.id == user
 
@@ -167,31 +203,15 @@ class CommentSeen(Row):
     user: User | None = None
     external_user: Outsider | None = None
     bot_actor: Outsider | None = None
-    parent: "Reply | None" = None
+    parent: Reply | None = None
     issue: Issue | None = None
-
-
-class SessionOf(Row):
-    app_user: Named
-
-
-class Reply(Row):
-    """What a comment replies to."""
-
-    user: Named | None = None
-    agent_session: SessionOf | None = None
-
-    def is_by(self, user: str) -> bool:
-        return self.user is not None and self.user.id == user
-
-    def is_of_session_of(self, user: str) -> bool:
-        return self.agent_session is not None and self.agent_session.app_user.id == user
 
 
 class Prompt(Row):
     id: str
     created_at: datetime
     signal: str | None = None
+    source_comment: Named | None = None
     user: User
     content: dict[str, Any] = {}
     agent_session: "PromptedSession"

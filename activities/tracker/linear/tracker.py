@@ -11,10 +11,13 @@ from activities.tracker.linear.cards import place_of, ticket_of, uuid_of
 from activities.tracker.linear.claim import Claims
 from activities.tracker.linear.client import LinearClient
 from activities.tracker.linear.files import UPLOADS, Files
+from activities.tracker.linear.filing import label_ids, landing
+from activities.tracker.linear.listing import listed
 from activities.tracker.linear.news import Look
-from activities.tracker.linear.rows import Issue, Label, Team, User
+from activities.tracker.linear.rewriting import rewrite as write_anew
+from activities.tracker.linear.rows import Issue, Team, User
 from activities.tracker.linear.speech import Speech, thought, words_at
-from activities.tracker.linear.writing import change_of, find_labels, read_issue
+from activities.tracker.linear.writing import change_of, read_issue
 from workflows.domain.events import phase_of, rests
 from workflows.domain.failures import Failure
 from workflows.domain.routes import Route
@@ -25,9 +28,12 @@ from workflows.ports.tracker import (
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -45,6 +51,8 @@ class LinearTracker(Tracker):
     routes: tuple[Route, ...] = ()
     """What asks for work: a card that does not any more when it is claimed is left alone."""
     uploads: str = UPLOADS
+    app_user: str = ""
+    """The id that the connection says is Pawl's own user, by which webhooks tell its doings; empty: it says none."""
 
     def __post_init__(self) -> None:
         self._us: User | None = None
@@ -106,18 +114,31 @@ class LinearTracker(Tracker):
 
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
+        await self._me()
         parent = await read_issue(self.client, filing.parent.id) if filing.parent else None
+        team = await self._team_id(filing.team, parent)
+        asking = {route.column.casefold() for route in self.routes if route.tracker == self.name and route.column}
         fields = {
             "id": uuid_of("issue", self.name, filing.key),
-            "teamId": await self._team_id(filing.team, parent),
+            "teamId": team,
             "title": filing.title,
             "description": filing.body,
-            "labelIds": [label.id for label in await self._labels(filing.labels)],
+            "labelIds": await label_ids(self.client, team, filing.labels),
+            **await landing(self.client, team, asking),
         }
         if parent:
             fields["parentId"] = parent.id
         await self.client.create(documents.CREATE_ISSUE, documents.ISSUE, fields)
         return ticket_of(await read_issue(self.client, str(fields["id"])), self.name)
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        return await listed(self.client, self.name, listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        await write_anew(self.client, await self._me(), rewrite)
+        return ticket_of(await read_issue(self.client, rewrite.ref.id), self.name)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:
@@ -127,10 +148,20 @@ class LinearTracker(Tracker):
         return await self._me(), await read_issue(self.client, ref.id)
 
     async def _me(self) -> User:
-        """Whose key it is: asked once."""
+        """Whose key it is: asked once. Raises BadCredentials where the connection says another one."""
         if self._us is None:
-            self._us = User.model_validate((await self.client.ask(documents.VIEWER))["viewer"])
+            us = User.model_validate((await self.client.ask(documents.VIEWER))["viewer"])
+            self._must_be_told(us)
+            self._us = us
         return self._us
+
+    def _must_be_told(self, us: User) -> None:
+        """With a wrong user the ingress would take our own words for a person's, and that person's for ours."""
+        if self.app_user in ("", us.id):
+            return
+        cause = f"Linear's key belongs to {us.name} ({us.id}), and the connection {self.name} says another app_user."
+        where = f"under [connections.{self.name}] in connections.toml, restart Pawl, then resume."
+        raise stop(Failure.BAD_CREDENTIALS, cause, f'Write app_user = "{us.id}" {where}')
 
     async def _team_id(self, key: str, parent: Issue | None) -> str:
         if parent and key.casefold() in ("", parent.team.key.casefold()):
@@ -140,7 +171,3 @@ class LinearTracker(Tracker):
             if team.key.casefold() == key.casefold():
                 return team.id
         raise stop(Failure.BAD_REQUEST, f"Linear has no team {key!r} that Pawl may see.")
-
-    async def _labels(self, names: tuple[str, ...]) -> list[Label]:
-        """Those that are there: a ticket is not lost for a label."""
-        return await find_labels(self.client, list(names)) if names else []

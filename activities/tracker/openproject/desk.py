@@ -6,27 +6,51 @@ from typing import Any
 
 from activities.errors import stop
 from activities.tracker.openproject.client import Client, Missing, condition, where
-from infra.openproject import Link, Place, Project, Status, Us, WorkPackage
+from infra.openproject import Activity, Link, Place, Project, Status, Us, User, WorkPackage
 from workflows.domain.failures import Failure
 from workflows.domain.people import Trust
 from workflows.domain.ticket import Ticket
 
+_MOST_JOURNALS = 500
+"""That are remembered. Cards that stand where they ask for work are looked at again and again."""
+
 
 @dataclass
 class Desk:
-    """Remembers what hardly ever changes as long as the worker runs: who we are and how projects are called."""
+    """Remembers what hardly ever changes as long as the worker runs: who we are, how projects are called, and what
+    happened to cards that have not changed since."""
 
     client: Client
     place: Place
     handle: str
+    user: int = 0
+    """The id that the connection says is Pawl's own user, by which the ingress knows it; 0: it says none."""
+    listed: frozenset[int] = frozenset()
+    """Users that the connection lists as members."""
     _us: Us | None = None
     _projects: dict[int, str] = field(default_factory=dict[int, str])
+    _journals: dict[int, tuple[str, list[Activity]]] = field(default_factory=dict[int, tuple[str, list[Activity]]])
+    """By card, with the time the card had; the one that was asked for last is the last."""
 
     async def us(self) -> Us:
         if self._us is None:
             me = await self._asked("users/me", "Give Pawl a user of its own and that user's API key, then resume.")
-            self._us = Us(id=int(me["id"]), handle=self.handle)
+            user = self.client.part(User, me)
+            us = Us(id=user.id, handle=self.handle, name=user.name)
+            if self.user not in (0, us.id):
+                raise _of_another(self.place.name, us)
+            self._us = us
         return self._us
+
+    async def journal(self, card: WorkPackage) -> list[Activity]:
+        """What has happened to a card as it was read. Raises Missing."""
+        read, journal = self._journals.pop(card.id, ("", []))
+        if read != card.updated_at:
+            journal = await self.client.activities(card.id)
+        self._journals[card.id] = card.updated_at, journal
+        if len(self._journals) > _MOST_JOURNALS:
+            del self._journals[next(iter(self._journals))]
+        return journal
 
     async def statuses(self) -> list[Status]:
         page = await self.client.page("statuses")
@@ -81,11 +105,12 @@ class Desk:
         ]
 
     async def members(self, project: Link) -> frozenset[int]:
-        """Who has a role in the project. Nobody, where Pawl's user may not see the members."""
+        """Who has a role in the project, by themselves or by a group, and whom the connection lists. Only the latter,
+        where Pawl's user may not see the members."""
         query = {**where(condition("project", "=", str(project.id))), "pageSize": "1000"}
         page = await self.client.page("memberships", query)
         people = [_link(one, "principal") for one in page.elements]
-        return frozenset(person.id for person in people if "/users/" in (person.href or ""))
+        return self.listed | {person.id for person in people if "/users/" in (person.href or "")}
 
     async def open_blockers(self, number: int) -> list[str]:
         """The work packages that block this one and are not closed, as people name them."""
@@ -116,6 +141,13 @@ class Desk:
             return await self.client.call("GET", path)
         except Missing as error:
             raise stop(Failure.BAD_REQUEST, f"OpenProject has no {path}, or does not show it.", step) from error
+
+
+def _of_another(connection: str, us: Us) -> Exception:
+    """With a wrong user the ingress would take our own words for a person's, and that person's for ours."""
+    cause = f"OpenProject's key belongs to {us.name} ({us.id}), and the connection {connection} says another user."
+    step = f"Write user = {us.id} under [connections.{connection}] in connections.toml, restart Pawl, then resume."
+    return stop(Failure.BAD_CREDENTIALS, cause, step)
 
 
 def trust_of(person: int, us: Us, members: frozenset[int]) -> Trust:

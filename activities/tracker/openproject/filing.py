@@ -54,9 +54,14 @@ async def _draft(desk: Desk, filing: FileTicket, parent: WorkPackage | None, dig
     return {
         "subject": filing.title[:MOST_SUBJECT],
         "description": {"raw": filing.body},
-        desk.place.note_field: Note(filed=digest).text,
+        desk.place.note_field: Note(filed=digest, labels=_noted(filing.labels)).text,
         "_links": links,
     }
+
+
+def _noted(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """As many as the field has room for."""
+    return tuple(label[:30] for label in labels[:2])
 
 
 async def _check_marked(desk: Desk, card: WorkPackage) -> None:

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from activities.tracker.openproject.client import Client, Missing, condition
 from activities.tracker.openproject.desk import Desk, trust_of
+from activities.tracker.openproject.story import Story
 from activities.tracker.openproject.waiting import Waits, waiting
-from infra.openproject import Activity, Status, Us, WorkPackage
+from infra.openproject import Status, Us, WorkPackage
 from workflows.domain.intake import CardSeen, WordsSaid
-from workflows.domain.people import Person
 from workflows.domain.routes import Route
 from workflows.domain.ticket import Ticket
 from workflows.ports.tracker import FindNews, News
 
 PAGE = 50
-"""Cards that one look goes through, so that it ends in time: the journal of each is read."""
+"""Cards that one look goes through, so that it ends in time: the journal of each that has changed is read."""
 OVERLAP = timedelta(minutes=1)
 """What has just changed may be seen a moment later than its time says: the next look begins this much earlier."""
 _EVER = timedelta(days=36500)
@@ -28,6 +28,7 @@ class _Look:
     us: Us
     statuses: list[Status]
     since: datetime
+    routes: tuple[Route, ...]
     members: dict[int, frozenset[int]] = field(default_factory=dict[int, frozenset[int]])
     cards: list[CardSeen] = field(default_factory=list[CardSeen])
     words: list[WordsSaid] = field(default_factory=list[WordsSaid])
@@ -36,15 +37,16 @@ class _Look:
 async def found(desk: Desk, search: FindNews) -> News:
     since = search.since.replace(microsecond=0)  # what OpenProject compares times by is not said to be finer
     changed, until = await _changed(desk.client, since)
-    look = _Look(desk, await desk.us(), await desk.statuses(), since)
+    look = _Look(desk, await desk.us(), await desk.statuses(), since, search.routes)
     under_way = {ref.id for ref in search.under_way}
     standing = await _standing(look, search.routes)
     cards = list(_once([*changed, *standing, *await _named(desk.client, sorted(under_way))]))
     waits = await waiting(desk, [card.id for card in cards if str(card.id) not in under_way], look.statuses)
     for card in cards:
         ticket = await desk.ticket(card, look.statuses)
-        if str(card.id) in under_way or any(route.covers(ticket) for route in search.routes):
-            await _add(look, card, ticket, waits)
+        is_under_way = str(card.id) in under_way
+        if is_under_way or any(route.covers(ticket) for route in search.routes):
+            await _add(look, card, ticket, waits, under_way=is_under_way)
     return News(cards=tuple(look.cards), words=tuple(look.words), until=until)
 
 
@@ -81,33 +83,21 @@ async def _named(client: Client, ids: list[str]) -> list[WorkPackage]:
     return [client.part(WorkPackage, one) for one in page.elements]
 
 
-async def _add(look: _Look, card: WorkPackage, ticket: Ticket, waits: Waits) -> None:
-    place = look.desk.place
-    if card.at < look.since:
-        look.cards += waits.told(place.seen(card, ticket, look.us.id), card.id)
-        return
+async def _add(look: _Look, card: WorkPackage, ticket: Ticket, waits: Waits, *, under_way: bool) -> None:
     try:
-        journal = await look.desk.client.activities(card.id)
+        journal = await look.desk.journal(card)
     except Missing:  # deleted meanwhile
         return
+    if not journal:  # nobody can be named then, and nothing is anybody's order
+        return
     members = await _members(look, card)
-    look.cards += waits.told(place.seen(card, ticket, look.us.id, _mover(look, card, journal, members)), card.id)
+    story = Story(look.desk.place, card, ticket, journal, look.us, members)
+    look.cards += waits.told(story.seen(look.routes, under_way=under_way), card.id)
     for said in journal:
         person = said.links.user.id
         if said.said.strip() and person != look.us.id and said.at >= look.since:
-            look.words.append(place.heard(said, ticket.ref, ticket, look.us, trust_of(person, look.us, members)))
-
-
-def _mover(look: _Look, card: WorkPackage, journal: list[Activity], members: frozenset[int]) -> Person | None:
-    """Who moved a claimed card to where it stands, as far as OpenProject tells. What changed is told in sentences of
-    the language of Pawl's user; only the status's name is the same in all of them."""
-    status = card.links.status.title or ""
-    moves = [one for one in journal if any(status in (detail.raw or "") for detail in one.details)]
-    if not (moves and members and look.desk.place.moved(card)):
-        return None
-    user = moves[-1].links.user
-    trust = trust_of(user.id, look.us, members)
-    return Person(place=look.desk.place.name, id=str(user.id), name=user.title or "", trust=trust)
+            trust = trust_of(person, look.us, members)
+            look.words.append(look.desk.place.heard(said, ticket.ref, ticket, look.us, trust))
 
 
 async def _members(look: _Look, card: WorkPackage) -> frozenset[int]:

@@ -13,6 +13,8 @@ from activities.tracker.openproject.client import Client, Conflict, Missing
 from activities.tracker.openproject.comments import say_once
 from activities.tracker.openproject.desk import Desk
 from activities.tracker.openproject.filing import filed, no_field
+from activities.tracker.openproject.listing import listed
+from activities.tracker.openproject.rewriting import rewritten
 from infra.openproject import Note, Place, WorkPackage, version
 from workflows.domain.events import phase_of, rests
 from workflows.domain.failures import Failure
@@ -23,10 +25,13 @@ from workflows.ports.tracker import (
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
     Remark,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -45,13 +50,18 @@ class OpenProjectTracker(Tracker):
     """Keeps the bytes of attachments."""
     handle: str = "pawl"
     """What addresses Pawl after an @, beside the mention of its user."""
+    user: int = 0
+    """The id the connection says is Pawl's own; 0: it says none."""
+    members: frozenset[int] = frozenset()
+    """Users that count as members of every project."""
 
     def __post_init__(self) -> None:
         self._client = Client(self.http, self.place.url, self.key)
-        self._desk = Desk(self._client, self.place, self.handle)
+        self._desk = Desk(self._client, self.place, self.handle, self.user, self.members)
 
     @activity.defn
     async def claim_ticket(self, claim: ClaimTicket) -> Ticket:
+        await self._desk.us()
         try:
             card = await self._claimed(claim, _number(claim.ref))
             ticket = await self._desk.ticket(card)
@@ -94,6 +104,24 @@ class OpenProjectTracker(Tracker):
             return await self._desk.ticket(await filed(self._desk, filing, parent))
         except Missing as error:
             raise _not_found(filing.parent) from error
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        return await listed(self._desk, listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        try:
+            number = _number(rewrite.ref)
+            for _ in range(MOST_CONFLICTS):
+                try:
+                    card = await rewritten(self._desk, await self._client.card(number), rewrite)
+                    return await self._desk.ticket(card)
+                except Conflict:
+                    continue
+            raise _busy(number)
+        except Missing as error:
+            raise _not_found(rewrite.ref) from error
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:
@@ -145,7 +173,8 @@ class OpenProjectTracker(Tracker):
         """Change a card together with what Pawl keeps of it."""
         if self.place.note_field not in (card.model_extra or {}):
             raise no_field(self.place, card.id)
-        more = {"on": card.id, "lock": card.lock_version + 1, "filed": self.place.note(card).filed}
+        kept = self.place.note(card)
+        more = {"on": card.id, "lock": card.lock_version + 1, "filed": kept.filed, "labels": kept.labels}
         note = note.model_copy(update=more)
         changed = await self._client.change_card(card, {self.place.note_field: note.text, **changes})
         if changed.lock_version == card.lock_version:

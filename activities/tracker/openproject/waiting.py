@@ -27,7 +27,8 @@ class Waits:
         freed = self.freed.get(number)
         if freed is None or freed <= seen.at:
             return [seen]
-        return [seen.model_copy(update={"id": f"freed@{freed.isoformat()}", "at": freed})]
+        asking = seen.asking.model_copy(update={"freed": freed}) if seen.asking else None
+        return [seen.model_copy(update={"id": f"freed@{freed.isoformat()}", "at": freed, "asking": asking})]
 
 
 async def waiting(desk: Desk, numbers: Sequence[int], statuses: list[Status]) -> Waits:

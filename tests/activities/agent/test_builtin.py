@@ -279,7 +279,7 @@ async def test_a_turn_that_follows_nothing_is_refused(at: At) -> None:
     assert caught.value.type == "BadRequest"
 
 
-@pytest.mark.parametrize("role", [Role.PLANNER, Role.REVIEWER])
+@pytest.mark.parametrize("role", [Role.PLANNER, Role.REVIEWER, Role.TRIAGER])
 async def test_roles_that_only_read_have_no_tool_that_writes(at: At, role: Role) -> None:
     b = await at(says(use("bash", command="touch x"), use("view", path="a.py")))
     report = await b.agent.take_turn(await b.opened(b.order(role)))

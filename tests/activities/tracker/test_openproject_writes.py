@@ -193,7 +193,7 @@ async def test_what_may_pass_is_tried_again(rig: OpenProjectRig, status: int) ->
 async def test_a_page_that_is_no_api_is_tried_again(rig: OpenProjectRig) -> None:
     ref = await rig.add("One")
     for body in (b"<html>a proxy's page</html>", b"[]", b'{"id": 1}'):
-        rig.double.app.add(Fault("GET", 200, body=body))
+        rig.double.app.add(Fault(f"GET /api/v3/work_packages/{ref.id}", 200, body=body))
         with pytest.raises(ApplicationError, match="answered") as caught:
             await claim(rig, ref)
         assert not caught.value.non_retryable

@@ -55,8 +55,10 @@ def status(call: Call) -> Answer:
 
 
 def runs(call: Call) -> Answer:
-    wanted = call.query.get("head_sha")
-    return 200, {"workflow_runs": [run_json(run) for run in call.repo.runs if wanted in (None, run.sha)]}
+    """The newest first."""
+    sha, branch = call.query.get("head_sha"), call.query.get("branch")
+    found = [run for run in call.repo.runs if sha in (None, run.sha) and branch in (None, run.branch)]
+    return 200, {"workflow_runs": [run_json(run) for run in sorted(found, key=lambda run: run.created, reverse=True)]}
 
 
 def _run(call: Call) -> Run:

@@ -63,22 +63,26 @@ class Hands:
     def closes(self, repo: Repo, number: int, by: str = "ada", reason: str | None = "completed") -> None:
         self.world.close(repo.issues[number], self.world.user(by), repo, reason)
 
-    def merges(self, repo: Repo, number: int, by: str = "ada") -> str:
+    def merges(self, repo: Repo, number: int, by: str = "ada", method: str = "merge") -> str:
         issue, pull = self.pull(repo, number)
         pull.frozen, pull.base_sha = repo.head(pull), repo.sha(pull.base)
-        pull.merge_sha = repo.merge(pull, "merge", f"Merge pull request #{number}")
+        pull.merge_sha = repo.merge(pull, method, f"Merge pull request #{number}")
         self.world.close(issue, self.world.user(by), repo)
         pull.merged_at, pull.merged_by = self.world.now(), self.world.user(by)
         return pull.merge_sha
 
     # CI
 
-    def runs(self, repo: Repo, sha: str, *jobs: tuple[str, str, str], workflow: str = "CI") -> Run:
+    def runs(
+        self, repo: Repo, sha: str, *jobs: tuple[str, str, str], workflow: str = "CI", branch: str = "",
+        event: str = "push", verdict: str = "",
+    ) -> Run:  # fmt: skip
         """A workflow runs its jobs: name, conclusion (empty: still running), log."""
-        run = Run(self.world.next_id(), workflow, sha)
+        run = Run(self.world.next_id(), workflow, sha, branch=branch, event=event, verdict=verdict)
+        run.created = run.updated = self.world.now()
         for name, conclusion, log in jobs:
             status = "completed" if conclusion else "in_progress"
-            run.jobs.append(Job(self.world.next_id(), run, name, 1, status, conclusion or None, log))
+            run.jobs.append(Job(self.world.next_id(), run, name, 1, status, conclusion or None, log, run.created))
         repo.runs.append(run)
         return run
 

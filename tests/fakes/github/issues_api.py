@@ -1,5 +1,6 @@
 """The double's issues, comments and labels."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tests.fakes.github.calls import Call, Table
@@ -11,6 +12,7 @@ _REPO = "/repos/{owner}/{repo}"
 _ISSUE = f"{_REPO}/issues/{{issue_number}}"
 _COMMENT = f"{_REPO}/issues/comments/{{comment_id}}"
 Answer = tuple[int, Any]
+MOST_BODY = 65_536
 
 
 def _shown(call: Call, issue: Issue) -> dict[str, Any]:
@@ -19,13 +21,18 @@ def _shown(call: Call, issue: Issue) -> dict[str, Any]:
 
 def listed(call: Call) -> Answer:
     state, since = call.query.get("state", "open"), call.query.get("since", "")
-    labels = set(filter(None, call.query.get("labels", "").split(",")))
+    labels = _letters(filter(None, call.query.get("labels", "").split(",")))
     found = [issue for issue in call.repo.issues.values() if state in ("all", issue.state) and issue.updated >= since]
-    found = [issue for issue in found if labels <= set(issue.labels)]
+    found = [issue for issue in found if labels <= _letters(issue.labels)]
     found.sort(key=_by_update if call.query.get("sort") == "updated" else _by_creation)
     if call.query.get("direction", "desc") == "desc":
         found.reverse()
     return 200, [_shown(call, issue) for issue in found]
+
+
+def _letters(labels: Iterable[str]) -> set[str]:
+    """GitHub tells no label from another by its capitals."""
+    return {label.casefold() for label in labels}
 
 
 def _by_update(issue: Issue) -> str:
@@ -37,9 +44,15 @@ def _by_creation(issue: Issue) -> str:
 
 
 def created(call: Call) -> Answer:
+    _check(call)
     issue = call.world.issue(call.repo, call.by, call.body["title"], call.body.get("body", ""))
     issue.labels = list(call.body.get("labels", []))
     return 201, _shown(call, issue)
+
+
+def _check(call: Call) -> None:
+    if len(call.body.get("body") or "") > MOST_BODY or len(call.body.get("title") or "") > 256:
+        raise Refused(422, "Validation Failed: body is too long (maximum is 65536 characters)")
 
 
 def read(call: Call) -> Answer:
@@ -48,6 +61,8 @@ def read(call: Call) -> Answer:
 
 def edited(call: Call) -> Answer:
     issue = call.issue
+    _check(call)
+    issue.title, issue.body = call.body.get("title", issue.title), call.body.get("body", issue.body)
     if call.body.get("state") == "closed" and issue.state == "open":
         call.world.close(issue, call.by, call.repo, call.body.get("state_reason", "completed"))
     if call.body.get("state") == "open" and issue.state == "closed":

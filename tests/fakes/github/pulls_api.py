@@ -21,9 +21,14 @@ def about(call: Call) -> Answer:
 
 
 def listed(call: Call) -> Answer:
+    """The newest first, unless asked for by when they were touched, the oldest first."""
     wanted, state = call.query.get("head", "").partition(":")[2], call.query.get("state", "open")
+    base = call.query.get("base", "")
     found = [issue for issue in call.repo.issues.values() if issue.pull and state in ("all", issue.state)]
-    return 200, [_shown(call, issue) for issue in found if issue.pull and wanted in ("", issue.pull.head)]
+    key = "updated" if call.query.get("sort") == "updated" else "created"
+    found.sort(key=lambda issue: str(getattr(issue, key)), reverse=call.query.get("direction", "desc") == "desc")
+    shown = [one for one in found if one.pull and wanted in ("", one.pull.head) and base in ("", one.pull.base)]
+    return 200, [_shown(call, issue) for issue in shown]
 
 
 def created(call: Call) -> Answer:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from tests.fakes.github import ci_api, graphql, issues_api, pulls_api
@@ -119,7 +119,8 @@ class FakeGitHub:
             self.leaks.append("a log was asked for with the token")
         wanted = int(request.path_params["job"])
         repo = self.world.repos[f"{request.path_params['owner']}/{request.path_params['repo']}"]
-        return PlainTextResponse(next(job.log for run in repo.runs for job in run.jobs if job.id == wanted))
+        job = next(job for run in repo.runs for job in run.jobs if job.id == wanted)
+        return StreamingResponse((job.log.encode() for _ in range(job.times)), media_type="text/plain")
 
 
 def signed(body: bytes, secret: str) -> str:

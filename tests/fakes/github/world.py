@@ -81,6 +81,7 @@ class Issue:
     state: str = "open"
     reason: str | None = None
     closed_by: User | None = None
+    closed: str | None = None
     labels: list[str] = field(default_factory=list[str])
     assignees: list[User] = field(default_factory=list[User])
     comments: list[Comment] = field(default_factory=list[Comment])
@@ -96,6 +97,9 @@ class Job:
     status: str
     conclusion: str | None
     log: str
+    ended: str = ""
+    times: int = 1
+    """How often the log is said."""
 
 
 @dataclass
@@ -106,6 +110,12 @@ class Run:
     name: str
     sha: str
     attempt: int = 1
+    branch: str = ""
+    event: str = "push"
+    created: str = ""
+    updated: str = ""
+    verdict: str = ""
+    """How it ended where its jobs do not say: `cancelled`, `startup_failure`."""
     jobs: list[Job] = field(default_factory=list[Job])
 
     @property
@@ -120,7 +130,8 @@ class Run:
     def conclusion(self) -> str | None:
         if self.status != "completed":
             return None
-        return "failure" if any(job.conclusion == "failure" for job in self.latest) else "success"
+        red = any(job.conclusion == "failure" for job in self.latest)
+        return self.verdict or ("failure" if red else "success")
 
 
 @dataclass
@@ -234,3 +245,4 @@ class World:
             issue.pull.frozen = repo.head(issue.pull)
         issue.state, issue.reason, issue.closed_by = "closed", reason, by
         self.touched(issue)
+        issue.closed = issue.updated

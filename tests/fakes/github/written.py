@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from zlib import crc32
 
 from tests.fakes.github.world import Check, Comment, Issue, Job, Repo, Review, Run, Thread, User, World
 
@@ -43,6 +44,7 @@ def pull_json(world: World, repo: Repo, issue: Issue, base_url: str) -> Json:
         "author_association": issue.by.association,
         "created_at": issue.created,
         "updated_at": issue.updated,
+        "closed_at": issue.closed if issue.state == "closed" else None,
     }
 
 
@@ -135,6 +137,12 @@ def run_json(run: Run) -> Json:
         "status": run.status,
         "conclusion": run.conclusion,
         "run_attempt": run.attempt,
+        "workflow_id": crc32(run.name.encode()),
+        "event": run.event,
+        "head_branch": run.branch or None,
+        "html_url": f"https://github.example/runs/{run.id}",
+        "created_at": run.created,
+        "updated_at": run.updated,
     }
 
 
@@ -149,6 +157,7 @@ def job_json(job: Job) -> Json:
         "head_sha": job.run.sha,
         "html_url": f"https://github.example/jobs/{job.id}",
         "workflow_name": job.run.name,
+        "completed_at": job.ended or None,
     }
 
 

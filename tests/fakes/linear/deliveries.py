@@ -55,12 +55,13 @@ class Telling(Hands):
         row = super().comment(issue, by, body, **fields)
         said = {"id": row["id"], "body": body, "createdAt": row["createdAt"], "issueId": issue["id"]}
         said |= {"issue": _named(issue), "externalUser": row["externalUser"], "user": _person(by) if by else None}
+        said |= {"parent": _said(row["parent"]), "parentId": row["parent"]["id"] if row["parent"] else None}
         actor = _person(by) if by else {**row["externalUser"], "type": "externalUser"}
         self._tell("Comment", "create", row["createdAt"], actor=actor, data=said)
         return row
 
-    def session(self, issue: Row, by: Row) -> Row:
-        row = super().session(issue, by)
+    def session(self, issue: Row, by: Row, comment: Row | None = None) -> Row:
+        row = super().session(issue, by, comment)
         self._tell("AgentSessionEvent", "created", row["createdAt"], agentSession=_session(row), agentActivity=None)
         return row
 
@@ -69,7 +70,8 @@ class Telling(Hands):
         row = super().act(session, by, content, **fields)
         if content["type"] == "prompt":
             activity = {"id": row["id"], "createdAt": row["createdAt"], "content": content, "signal": row.get("signal")}
-            activity |= {"user": _person(by), "userId": by["id"]}
+            source = fields.get("sourceComment")
+            activity |= {"user": _person(by), "userId": by["id"], "sourceCommentId": source["id"] if source else None}
             told = {"agentSession": _session(session), "agentActivity": activity}
             self._tell("AgentSessionEvent", "prompted", row["createdAt"], **told)
         return row
@@ -97,7 +99,12 @@ def _named(row: Row) -> Row:
 def _session(row: Row) -> Row:
     plain = {name: row[name] for name in ("id", "createdAt", "updatedAt", "status")}
     known = {"issueId": row["issue"]["id"], "issue": _named(row["issue"]), "appUserId": row["appUser"]["id"]}
-    return {**plain, **known, "creator": _person(row["creator"]), "comment": None}
+    return {**plain, **known, "creator": _person(row["creator"]), "comment": _said(row["comment"])}
+
+
+def _said(row: Row | None) -> Row | None:
+    """A comment as others name it."""
+    return row and {"id": row["id"], "body": row["body"], "userId": row["user"]["id"] if row["user"] else None}
 
 
 def _person(row: Row) -> Row:

@@ -37,6 +37,22 @@ class Hands(WritableWorld):
     def say(self, issue: Row, body: str, by: Row | None = None, parent: Row | None = None) -> Row:
         return self.comment(issue, by or self.ada, body, parent=parent)
 
+    def mention(self, issue: Row, body: str) -> Row:
+        """Ada begins a session by a comment, which is the session's first prompt as well."""
+        comment = self.say(issue, body)
+        session = self.session(issue, self.ada, comment)
+        self.act(session, self.ada, {"type": "prompt", "body": body}, sourceComment=comment)
+        return session
+
+    def answer(self, session: Row, body: str) -> Row:
+        """Ada writes in the thread of a session that she began: a comment, and a prompt that comes of it."""
+        comment = self.say(session["issue"], body, parent=session["comment"])
+        self.act(session, self.ada, {"type": "prompt", "body": body}, sourceComment=comment)
+        return comment
+
+    def edit(self, issue: Row, description: str) -> None:
+        self.change(issue, self.ada, description=description)
+
     def say_from_outside(self, issue: Row, body: str) -> Row:
         """A comment that came from a synced chat, by somebody who is no user of the workspace."""
         stranger = {"id": "external-1", "name": "Mallory", "displayName": "mallory"}

@@ -80,6 +80,7 @@ _COMPARISONS: dict[str, Comparison] = {
     "eq": operator.eq,
     "neq": operator.ne,
     "in": lambda value, wanted: value in wanted,
+    "nin": lambda value, wanted: value not in wanted,
     "gt": operator.gt,
     "gte": operator.ge,
     "lt": operator.lt,

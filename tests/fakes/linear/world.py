@@ -81,10 +81,9 @@ class World:
         return self.add("user", fields)
 
     def team(self, key: str, columns: list[tuple[str, str]] | None = None) -> Row:
-        team = self.add(
-            "team",
-            {"key": key, "name": key.title(), "states": [], "labels": [], "organization": self.root["organization"]},
-        )
+        lists: Row = {"states": [], "labels": []}
+        plain: Row = {"key": key, "name": key.title(), "organization": self.root["organization"]}
+        team = self.add("team", {**plain, **lists, "defaultIssueState": None})
         for name, kind in columns or COLUMNS:
             self.state(team, name, kind)
         return team
@@ -121,7 +120,7 @@ class World:
             )
         }
         identifier = f"{team['key']}-{number}"
-        first = next(row for row in team["states"] if row["type"] in ("unstarted", "backlog"))
+        first = team["defaultIssueState"] or next(s for s in team["states"] if s["type"] in ("unstarted", "backlog"))
         plain: Row = {
             "title": title,
             "description": "",
@@ -151,6 +150,11 @@ class World:
         for name, value in changed.items():
             entry[f"from{name[0].upper()}{name[1:]}"] = issue[name]
             entry[f"to{name[0].upper()}{name[1:]}"] = value
+        if "labels" in changed:
+            had = {row["id"] for row in issue["labels"]}
+            entry["addedLabelIds"] = [row["id"] for row in changed["labels"] if row["id"] not in had]
+        if changed.get("assignee"):
+            entry["toAssigneeId"] = changed["assignee"]["id"]
         issue.update(changed, updatedAt=entry["createdAt"])
         if "state" in changed and (word := _WORDS.get(changed["state"]["type"])):
             issue[word] = entry["createdAt"]
@@ -164,10 +168,11 @@ class World:
         issue["comments"].append(comment)
         return comment
 
-    def session(self, issue: Row, by: Row) -> Row:
+    def session(self, issue: Row, by: Row, comment: Row | None = None) -> Row:
         plain: Row = {
             "issue": issue,
             "creator": by,
+            "comment": comment,
             "appUser": self.us,
             "status": "pending",
             "activities": [],
@@ -175,6 +180,8 @@ class World:
         }
         session = self.add("agentSession", {**plain, "externalLinks": [], "endedAt": None})
         issue["agentSessions"].append(session)
+        if comment:
+            comment["agentSession"] = session
         return session
 
     def write(self, name: str, arguments: Row) -> Row:

@@ -53,6 +53,8 @@ class WritableWorld(World):
         team = self.one("team", wanted.pop("teamId"))
         fields: Row = {"id": wanted.pop("id", None), "description": wanted.pop("description", "")}
         fields["labels"] = [self._label_of(team, id) for id in wanted.pop("labelIds", ())]  # noqa: A001
+        if state := wanted.pop("stateId", None):
+            fields["state"] = self._state_of(team, state)
         if parent := wanted.pop("parentId", None):
             fields["parent"] = self.one("issue", parent)
         title = wanted.pop("title")

@@ -72,6 +72,14 @@ async def test_many_large_files(sandbox: Sandbox, ref: SandboxRef, tmp_path: Pat
     assert (await ran(sandbox, ref, "m", "head -c 10000000 /dev/zero > ok; sleep 0.3")).code == 0
 
 
+async def test_what_grew_until_its_very_end_may_be_removed(sandbox: Sandbox, ref: SandboxRef) -> None:
+    """It grows while it is measured, and until it is dead. The next command is not blamed for that."""
+    grows = "mkdir many; for i in $(seq 2000); do fallocate -l 1000000 many/$i; sleep 0.01; done; sleep 12"
+    assert (await ran(sandbox, ref, "j", grows)).reason is ExitReason.DISK
+    less = await ran(sandbox, ref, "k", "sleep 0.4; rm -r many; echo freed")
+    assert (less.reason, less.out) == (ExitReason.EXITED, b"freed\n")
+
+
 async def test_many_large_files_in_a_command_too_short_to_be_watched(sandbox: Sandbox, ref: SandboxRef) -> None:
     script = "for i in 1 2 3 4 5 6 7 8; do fallocate -l 15000000 f$i; done"
     assert (await ran(sandbox, ref, "j", script)).reason is ExitReason.DISK

@@ -39,7 +39,11 @@ fi
 second_child() {{ read -r _ second < /proc/$$/task/$$/children; [ -n "$second" ]; }}
 if [ -e $here/starved ]; then
     echo oom_kill 1 > "$group/memory.events"
-    (until second_child; do :; done; while second_child; do :; done; : > "$group/memory.events") > /dev/null 2>&1 &
+    (
+        until second_child || [ ! -e /proc/$$ ]; do :; done
+        while second_child; do :; done
+        : > "$group/memory.events"
+    ) > /dev/null 2>&1 &
 fi
 exec "$@"
 """

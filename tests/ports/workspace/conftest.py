@@ -11,6 +11,7 @@ from activities.git import TrustedClones
 from activities.journal.decisions import keep_decisions
 from activities.journal.sql import SqlJournal
 from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.sandbox.orphans import sweep_orphans
 from activities.workspace.checkouts import SandboxCheckouts
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra.journal import JournalStore
@@ -65,7 +66,10 @@ def checkouts(sandbox: Sandbox, clones: TrustedClones, journal: Journal) -> Sand
 
 @pytest.fixture
 def workspace(sandbox: Sandbox, checkouts: SandboxCheckouts, journal: Journal) -> SandboxWorkspace:
-    return SandboxWorkspace(sandbox, checkouts, journal)
+    async def is_alive(ticket: str) -> bool:
+        return ticket == "T-1"
+
+    return SandboxWorkspace(sandbox, checkouts, journal, partial(sweep_orphans, sandbox, is_alive))
 
 
 @pytest.fixture

@@ -41,7 +41,12 @@ def called(order: WorkspaceOrder, key: str) -> WorkspaceOrder:
 
 async def kill_supervisor(jobs: Path, job: str) -> None:
     """Kill the process beside a job as soon as there is one."""
+    os.kill(await supervisor(jobs, job), signal.SIGKILL)
+
+
+async def supervisor(jobs: Path, job: str) -> int:
+    """The process beside a job, as soon as there is one."""
     async with asyncio.timeout(20):
         while not (written := "".join(file.read_text() for file in jobs.glob(f"{job}/pid"))):  # noqa: ASYNC110
             await asyncio.sleep(0)
-    os.kill(int(written), signal.SIGKILL)
+    return int(written)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from functools import partial
@@ -11,10 +13,11 @@ import pytest
 
 from activities.journal.decisions import keep_decisions
 from activities.sandbox.bubblewrap import BubblewrapSandbox
+from activities.sandbox.supervisor import watch
 from activities.workspace.checkouts import SandboxCheckouts
 from activities.workspace.sandboxed import SandboxWorkspace
 from infra.journal import JournalStore
-from tests.ports.workspace.helpers import kill_supervisor
+from tests.ports.workspace.helpers import kill_supervisor, supervisor
 from workflows.domain.policy import SandboxPolicy
 from workflows.domain.session import WorkspaceOrder
 from workflows.ports.journal import Journal
@@ -89,6 +92,28 @@ async def test_of_a_command_nobody_waits_for(
     decided, *_, ended = await kept(journal, let_out)
     assert (decided["port"], ended["n"], ended["sent"]) == (sink.port, decided["n"], SENT)
     assert "open" not in ended
+
+
+async def test_on_a_machine_so_busy_that_the_proxy_takes_long_to_end(
+    checkouts: SandboxCheckouts,
+    workspace: SandboxWorkspace,
+    journal: Journal,
+    let_out: WorkspaceOrder,
+    sink: Sink,
+    tmp_path: Path,
+) -> None:
+    command = await sending(checkouts, let_out, sink)
+    beside = await supervisor(tmp_path / "sandboxes" / let_out.key / "jobs", "run-j-*")
+    [proxy] = [pid for pid in watch.children(beside) if b"egress.main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(proxy, signal.SIGSTOP)
+    command.cancel()
+    ending = asyncio.create_task(workspace.destroy_workspace(DestroyWorkspace(key=let_out.key)))
+    await asyncio.sleep(2)
+    os.kill(proxy, signal.SIGCONT)
+    await asyncio.wait({command, ending})
+    await ending
+    *_, ended = await kept(journal, let_out)
+    assert (ended["sent"], "open" in ended) == (SENT, False)
 
 
 async def test_of_a_sandbox_that_dies(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from activities.journal.sql import SqlJournal
@@ -33,6 +33,10 @@ class Desk:
     def tracker_with(self, *routes: Route) -> LinearTracker:
         """Another worker's adapter, with routes."""
         return tracker_of(self.client, self.journal, self.url, routes)
+
+    def tracker_that_takes_us_for(self, app_user: str) -> LinearTracker:
+        """Another worker's adapter, whose connection says so."""
+        return replace(self.tracker, app_user=app_user)
 
     def ref(self, issue: Row) -> TicketRef:
         return TicketRef(tracker=NAME, id=issue["id"])

@@ -7,11 +7,13 @@ from graphql import DocumentNode, OperationDefinitionNode, validate
 from graphql.execution.values import get_variable_values
 
 from activities.tracker.linear import documents
+from activities.tracker.linear.listing import open_where
 from activities.tracker.linear.news import asking, said_where
 from tests.activities.tracker.linear.desk import NAME
 from tests.fakes.linear.costs import MOST, cost_of
 from tests.fakes.linear.schema import linear_schema
 from workflows.domain.routes import Route
+from workflows.ports.tracker import ListOpen
 
 ALL: dict[str, DocumentNode] = {
     name: value for name, value in vars(documents).items() if isinstance(value, DocumentNode)
@@ -27,12 +29,14 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "COMMENTS": {"filter": said_where(ROUTES[:1], [UUID], SPAN), "after": UUID},
     "PROMPTS": {"filter": {"createdAt": SPAN, "type": {"eq": "prompt"}}},
     "LABELS": {"filter": {"or": [{"name": {"eqIgnoreCase": "pawl: plan gate"}}]}},
+    "OPEN_ISSUES": {"filter": open_where(ListOpen(tracker=NAME, team="ENG", labels=("a", "b"))), "after": UUID},
     "TEAMS": {},
     "WEBHOOKS": {},
     "VIEWER": {},
     "CREATE_COMMENT": {"input": {"id": UUID, "issueId": UUID, "body": "said"}},
     "CREATE_ISSUE": {
         "input": {"id": UUID, "teamId": UUID, "title": "t", "description": "", "labelIds": [], "parentId": UUID}
+        | {"stateId": UUID}
     },
     "CREATE_ATTACHMENT": {
         "input": {"issueId": UUID, "url": "http://x", "title": "t", "metadata": {"number": 1, "taken": True}}
@@ -40,7 +44,8 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "UPDATE_ATTACHMENT": {"id": UUID, "input": {"title": "t", "subtitle": "s", "metadata": {}}},
     "UPDATE_ISSUE": {
         "id": UUID,
-        "input": {"stateId": UUID, "delegateId": None, "addedLabelIds": [UUID], "removedLabelIds": []},
+        "input": {"stateId": UUID, "delegateId": None, "addedLabelIds": [UUID], "removedLabelIds": []}
+        | {"title": "t", "description": "d"},
     },
     "CREATE_LABEL": {"input": {"id": UUID, "name": "n", "color": "#000000"}},
     "CREATE_STATE": {"input": {"id": UUID, "teamId": UUID, "name": "n", "type": "started", "color": "#000000"}},

@@ -1,0 +1,1 @@
+"""What triage remembers, in files."""

@@ -1,0 +1,105 @@
+"""The state file of each repository, in one folder."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.errors import again, stop
+from activities.notebook.merging import Meant, meant, merged, parted
+from activities.notebook.sheet import MOST_BYTES, Sheet, entry_lines, render
+from activities.notebook.shelf import Shelf
+from infra.files import locked
+from workflows.domain.failures import Failure
+from workflows.domain.triage import Entry, TriageState
+from workflows.ports.notebook import KeepNotebook, Notebook, Opened, OpenNotebook
+
+_Said = TypeVar("_Said")
+_MOST_OVER = (500, 100, 0)
+"""How many findings that are over and done with stay in a file; fewer where it would become too large."""
+_MOST_WRITTEN = MOST_BYTES * 4 // 5
+_PLAIN = re.compile(r"(?!.*\.(archive|broken-))[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass
+class FileNotebook(Notebook):
+    """`folder` holds a YAML file for each loop: `shop-3f2a.yaml` for `triage:shop-3f2a`. Several machines may share
+    it, where its file system knows locks."""
+
+    folder: Path
+
+    @activity.defn
+    async def open_notebook(self, request: OpenNotebook) -> Opened:
+        return await self._under_lock(request.name, lambda shelf: _opened(shelf, request))
+
+    @activity.defn
+    async def keep_notebook(self, request: KeepNotebook) -> TriageState:
+        return await self._under_lock(request.name, lambda shelf: _kept(shelf, request))
+
+    async def _under_lock(self, name: str, work: Callable[[Shelf], _Said]) -> _Said:
+        shelf = Shelf(self.folder, file_name(name))
+
+        def alone() -> _Said:
+            with locked(shelf.lock):
+                return work(shelf)
+
+        try:
+            return await asyncio.to_thread(alone)
+        except OSError as error:
+            raise again(f"The state file {shelf.path} cannot be used now: {error.strerror or error}.") from error
+
+
+def file_name(name: str) -> str:
+    """The file's, without `.yaml`, for a loop's: another one for every loop."""
+    said = name.removeprefix("triage:")
+    if _PLAIN.fullmatch(said):
+        return said
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", said).strip("-")[:60]
+    return f"{readable or 'triage'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _opened(shelf: Shelf, request: OpenNotebook) -> Opened:
+    state = shelf.look(request.repository).sheet.state
+    shelf.remember(Meant())
+    return Opened(state=state, path=str(shelf.path), set_aside=shelf.tell())
+
+
+def _kept(shelf: Shelf, keep: KeepNotebook) -> TriageState:
+    """A person who saves the file meanwhile is not overwritten: then it is read again."""
+    while True:
+        look = shelf.look(keep.repository)
+        people = meant(look.sheet.state, keep, shelf.meant(), look.is_lost)
+        sheet = replace(look.sheet, state=merged(look.sheet.state, keep, people))
+        state, data = _fitting(shelf, sheet)
+        if not shelf.has_moved(look.signature):
+            break
+    shelf.remember(people)
+    shelf.write(data)
+    shelf.forget_what_was_told()
+    return state
+
+
+def _fitting(shelf: Shelf, sheet: Sheet) -> tuple[TriageState, bytes]:
+    """The state with its file, after what is long over has gone to the archive."""
+    for most in _MOST_OVER:
+        stays, goes = parted(sheet.state.findings, most)
+        kept = replace(sheet, state=sheet.state.model_copy(update={"findings": stays}))
+        data = render(kept)
+        if len(data) <= _MOST_WRITTEN:
+            if goes and not shelf.put_into_archive(_archived(sheet, goes)):
+                raise again(f"The archive {shelf.archive} cannot be written.")
+            return kept.state, data
+    raise stop(
+        Failure.BAD_REQUEST,
+        f"The state file {shelf.path} would become larger than {_MOST_WRITTEN:,} bytes.",
+        "Delete findings from it that nobody needs.",
+    )
+
+
+def _archived(sheet: Sheet, entries: tuple[Entry, ...]) -> bytes:
+    return "".join(f"{line}\n" for entry in entries for line in entry_lines(entry, sheet.words)).encode()

@@ -1,0 +1,39 @@
+"""Issues that are open."""
+
+from typing import Any
+
+from activities.tracker.linear import documents
+from activities.tracker.linear.cards import ticket_of
+from activities.tracker.linear.client import LinearClient
+from activities.tracker.linear.rows import Issue
+from workflows.domain.ticket import Ticket
+from workflows.domain.written import carries, is_open
+from workflows.domain.written import listed as told
+from workflows.ports.tracker import ListOpen, OpenTickets
+
+_MOST_PAGES = 12
+"""Of 50 issues each."""
+
+
+async def listed(client: LinearClient, name: str, listing: ListOpen) -> OpenTickets:
+    """The newest first; Linear leaves out what is archived."""
+    found, after, complete = list[Ticket](), None, False
+    for _ in range(_MOST_PAGES):
+        page = (await client.ask(documents.OPEN_ISSUES, filter=open_where(listing), after=after))["issues"]
+        for row in page["nodes"]:
+            ticket = ticket_of(Issue.model_validate({**row, "inverseRelations": {}}), name)
+            if is_open(ticket) and carries(ticket, listing.labels):
+                found.append(ticket)
+        complete, after = not page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
+        if complete or len(found) > listing.most:
+            break
+    tickets = tuple(map(told, found[: listing.most]))
+    return OpenTickets(tickets=tickets, complete=complete and len(found) <= listing.most)
+
+
+def open_where(listing: ListOpen) -> dict[str, Any]:
+    """Which issues are asked for."""
+    kinds = {"state": {"type": {"nin": ["completed", "canceled", "duplicate"]}}}
+    team: dict[str, Any] = {"team": {"key": {"eqIgnoreCase": listing.team}}} if listing.team else {}
+    labels = [{"labels": {"some": {"name": {"eqIgnoreCase": label}}}} for label in listing.labels]
+    return {**kinds, **team, **({"and": labels} if labels else {})}
