@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -20,21 +20,21 @@ from workflows.domain.review import Review
 from workflows.domain.standing import named, standing_line, standing_notes
 from workflows.domain.ticket import Phase
 from workflows.domain.words import merge_gate_text, waiting_for
-from workflows.mending import TicketMending
 from workflows.ports.forge import Forge, LookAtPullRequest, MarkReady, MergePullRequest
 from workflows.steps import Unmended
 from workflows.trouble import type_of
+from workflows.unattended_merge import TicketUnattendedMerge
 
 BURST = timedelta(seconds=2)
 """One push or one run of CI is many events: they are waited for, and looked at together."""
 
 
-class TicketAftercare(TicketMending):
+class TicketAftercare(TicketUnattendedMerge):
     """The merge gate, and everything that can happen to a pull request while it waits there."""
 
     def __init__(self, order: TicketOrder) -> None:
         super().__init__(order)
-        self._looked_at = 0
+        self._looked_at: int = 0
         """How many nudges the last look answers."""
         self._merged_words = "The pull request is merged."
 
@@ -49,15 +49,16 @@ class TicketAftercare(TicketMending):
             if step in (Next.MERGED, Next.CLOSED):
                 raise self._ended_elsewhere(pull_request, seen)
             if step is Next.WAIT:
-                said = await self._at_the_gate(pull_request, review, seen)
+                said = await self._at_the_gate(plan, pull_request, review, seen)
                 if isinstance(said, PullSeen):
                     seen, refused = said, False
                     continue
                 action, decision, seen = said
                 if action is Action.APPROVE:
-                    moved = await self._merge(pull_request, self._subject(seen))
+                    subject = self._subject(seen)
+                    moved = await self._merge(pull_request, subject)
                     if moved is None:
-                        return None
+                        return await self._say_who_merged(decision, subject)
                     seen, refused = moved, True
                     continue
                 review = await self._sent_back(action, decision, seen, plan, pull_request, review)
@@ -88,6 +89,7 @@ class TicketAftercare(TicketMending):
         self._looked_at = self._nudges
         looking = LookAtPullRequest(repository=self._on.repository, number=last.number)
         seen = await self._attempt(Forge.look_at_pull_request, looking, Forge.step("Look at the pull request"))
+        self._sees = seen is not None
         if seen and seen.ci is not CiState.NONE:
             self._care = self._care.model_copy(update={"has_ci": True})
         return seen or last
@@ -102,23 +104,21 @@ class TicketAftercare(TicketMending):
         """The commit that a decision is about."""
         return seen.head_sha if self._is_theirs(seen) else self._head
 
-    def _age(self) -> timedelta:
-        """Since our newest commit was pushed."""
-        return workflow.now() - (self._pushed_at or datetime.fromtimestamp(0, tz=workflow.now().tzinfo))
-
     def _holds(self, seen: PullSeen) -> str:
         return merge_holds(seen, self._care, self._on.policy.merge.require_ci, self._age())
 
     # The merge gate
 
     async def _at_the_gate(
-        self, pull_request: PullRequest, review: Review, seen: PullSeen
+        self, plan: Plan, pull_request: PullRequest, review: Review, seen: PullSeen
     ) -> tuple[Action, Decision, PullSeen] | PullSeen:
         """Wait for a decision that can be carried out now, and look at the pull request meanwhile. A look that asks
         for something else first closes the gate, and is what is returned."""
         notes = standing_notes(seen, self._care, self._budget, self._age())
         change = None if self._is_theirs(seen) else self._change
-        text = "\n\n".join((merge_gate_text(pull_request, review, change), *self._notes, *notes))
+        announced = self._merge_announced(plan, pull_request, review, seen)
+        parts = (merge_gate_text(pull_request, review, change), *self._notes, *notes, announced)
+        text = "\n\n".join(part for part in parts if part)
         gate = asyncio.create_task(self._gate(Phase.MERGE_GATE, text, self._subject(seen)))
         gate.add_done_callback(_let_go)
         try:
@@ -138,7 +138,7 @@ class TicketAftercare(TicketMending):
             held = self._holds(seen)
             self._show_standing(seen, held if approval else "")
             awaited = bool(held) or seen.ci is CiState.RUNNING
-            verdict = await self._verdict_or_news(gate, bool(approval), quiet, awaited)
+            verdict = await self._verdict_or_news(gate, seen, bool(approval), quiet, awaited)
             if verdict and verdict[0] is not Action.APPROVE:
                 return (*verdict, seen)
             now = await self._look(seen)
@@ -152,9 +152,16 @@ class TicketAftercare(TicketMending):
                 return Action.APPROVE, verdict[1] if verdict else approval or Decision(), now
             if verdict:
                 approval = await self._kept_for_later(verdict[1], held)
+            elif not approval and (decision := await self._merges_itself(now)):
+                return Action.APPROVE, decision, now
 
     async def _verdict_or_news(
-        self, gate: "asyncio.Task[tuple[Action, Decision]]", approved: bool, quiet: int, awaited: bool
+        self,
+        gate: "asyncio.Task[tuple[Action, Decision]]",
+        seen: PullSeen,
+        approved: bool,
+        quiet: int,
+        awaited: bool,
     ) -> tuple[Action, Decision] | None:
         """What a person decides, or None when it is time to look."""
 
@@ -163,7 +170,7 @@ class TicketAftercare(TicketMending):
 
         info = workflow.info()
         crowded = is_crowded(info.get_current_history_length(), info.get_current_history_size())
-        pause = until_next_look(quiet, awaited, crowded)
+        pause = self._until_it_merges(seen, until_next_look(quiet, awaited, crowded))
         await self._waited(lambda: decided() or (self._nudges != self._looked_at and not crowded), pause)
         if not decided():
             await self._waited(decided, BURST)

@@ -3,13 +3,12 @@
 import asyncio
 import hashlib
 from contextlib import suppress
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ChildWorkflowError, FailureError
+from temporalio.workflow import ChildWorkflowHandle
 
 from workflows import names
 from workflows.desk import Ended
@@ -30,9 +29,9 @@ from workflows.domain.session import (
 from workflows.domain.ticket import Phase
 from workflows.domain.words import counted
 from workflows.ports.model import Model, OpenAccount, TopUpAccount
-from workflows.session import Session
-from workflows.steps import TicketSteps
+from workflows.session import start_session
 from workflows.trouble import message_of
+from workflows.unattended import TicketUnattended
 
 _USED_UP = {
     StopReason.MONEY: "The session's dollars are used up.",
@@ -40,7 +39,7 @@ _USED_UP = {
 }
 
 
-class TicketCrew(TicketSteps):
+class TicketCrew(TicketUnattended):
     """Sessions run as children; whatever they need a person for is settled here, and they go on at the same turn."""
 
     def __init__(self, order: TicketOrder) -> None:
@@ -145,7 +144,7 @@ class TicketCrew(TicketSteps):
         """Run the child to its end, passing on what people say to it meanwhile."""
         self._start_line(order)
         self._passed_on = []
-        child = await self._started(order)
+        child = await start_session(order, self._go_on)
         try:
             self._go_on()
             outcome = await self._attended(child)
@@ -156,25 +155,6 @@ class TicketCrew(TicketSteps):
             raise
         self._keep(order, outcome)
         return outcome
-
-    async def _started(self, order: SessionOrder) -> ChildWorkflowHandle[Any, SessionOutcome]:
-        """Start the child. Where the ticket was reset under a session of this name, that one is ended first."""
-        name, session = f"{order.role.capitalize()} {order.part}", names.session_workflow_id(order.session)
-        while True:
-            try:
-                return await workflow.start_child_workflow(
-                    Session.run,
-                    order,
-                    id=session,
-                    parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-                    task_timeout=names.DECISION,
-                    static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
-                )
-            except WorkflowAlreadyStartedError:
-                with suppress(FailureError):  # it has ended in the meantime
-                    await workflow.get_external_workflow_handle(session).cancel()
-                await workflow.sleep(timedelta(seconds=1))
-                self._go_on()
 
     async def _attended(self, child: ChildWorkflowHandle[Any, SessionOutcome]) -> SessionOutcome:
         """Wait for the session's end; meanwhile pass on what people say to it, and put in force what they give."""

@@ -243,7 +243,8 @@ class TicketDesk:
         """Be in a phase, for everybody who looks: status, details and search attributes. From here on a decision
         counts for this phase, also one that comes while the board is still being told."""
         self._verdict, self._entered_at = None, workflow.now()
-        self._show(phase=phase, since=self._entered_at, subject=subject, waiting_for=waiting_for(phase, reason))
+        shown = waiting_for(phase, reason)
+        self._show(phase=phase, since=self._entered_at, subject=subject, waiting_for=shown, reminded=None)
         workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]  # the SDK leaves it generic
             [
                 names.PHASE.value_set(phase.value),

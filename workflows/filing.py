@@ -1,17 +1,14 @@
 """Filing: a task that somebody gave where there is no card yet becomes a ticket, and the ticket is started."""
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from workflows import names
 from workflows.domain.chat import TaskAsked
 from workflows.domain.intake import CardSeen, Start, Terms, decide
 from workflows.domain.model import Record
-from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import Phase, Ticket
 from workflows.ports.notify import Note, Notify
 from workflows.ports.tracker import FileTicket, Tracker
+from workflows.starting import start_ticket
 
 
 class FilingOrder(Record):
@@ -38,7 +35,7 @@ class Filing:
         start = next((move for move in decide(seen, order.terms) if isinstance(move, Start)), None)
         said = "Filed, and work begins." if start else "Filed. No route leads from there to a repository."
         if start:
-            await self._start(start.order)
+            await start_ticket(start.order)
         await self._tell(task, ticket, said)
         return f"{ticket.identifier}: {said}"
 
@@ -53,28 +50,6 @@ class Filing:
             url=ticket.url,
         )
         await workflow.execute_activity_method(Notify.post_note, note, **Notify.step("Tell people where it was filed"))
-
-    async def _start(self, order: TicketOrder) -> None:
-        try:
-            await workflow.start_child_workflow(
-                "Ticket",
-                order,
-                id=names.ticket_workflow_id(order.ref),
-                task_timeout=names.DECISION,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                static_summary=f"{order.identifier} {order.title}"[:200],
-                static_details=f"Repository {order.repository}, model {order.model}.",
-                memo={"title": order.title},
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(names.TICKET, order.identifier),
-                        SearchAttributePair(names.REPO, order.repository),
-                        SearchAttributePair(names.PHASE, Phase.TODO.value),
-                    ]
-                ),
-            )
-        except WorkflowAlreadyStartedError:
-            return  # a look at the tracker was faster
 
 
 def _body(task: TaskAsked) -> str:

@@ -34,7 +34,7 @@ class TicketGates(TicketVoice):
     async def _gate(self, phase: Phase, text: str, subject: str) -> tuple[Action, Decision]:
         """Stop before a person: show what waits and its hash, and take exactly one decision on it."""
         hint = gate_hint(self._order.identifier, subject, self._order.ref.tracker != "board")
-        await self._arrive(phase, f"{text}\n\n{hint}", subject=subject, body=text)
+        await self._arrive(phase, f"{text.strip()}\n\n{hint}", subject=subject, body=text)
         return await self._verdict_of_a_person()
 
     async def _verdict_of_a_person(self) -> tuple[Action, Decision]:
@@ -83,6 +83,7 @@ class TicketGates(TicketVoice):
             self._ending = self._ending or Ended(Phase.DECLINED, reason, puts_back=True)
             return
         text = overdue(due, seconds, self._status, rules)
+        self._show(reminded=workflow.now())
         self.tell(text.replace("*", ""))
         key = f"{due}-{name}"
         await self._say(text, key)

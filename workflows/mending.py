@@ -56,6 +56,10 @@ class TicketMending(TicketReviews):
         if change.pushed:
             self._care, self._pushed_at = self._care.pushed(change.head_sha), workflow.now()
 
+    def _age(self) -> timedelta:
+        """Since our newest commit was pushed."""
+        return workflow.now() - (self._pushed_at or datetime.fromtimestamp(0, tz=workflow.now().tzinfo))
+
     def _next_step(self, seen: PullSeen, age: timedelta, refused: bool) -> Next:
         return next_step(seen, self._care, self._budget, age, refused)
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 from temporalio.common import SearchAttributeKey
 
@@ -20,12 +21,21 @@ NEEDS_PERSON = SearchAttributeKey.for_bool("PawlNeedsPerson")
 COST = SearchAttributeKey.for_float("PawlCost")
 PULL_REQUEST = SearchAttributeKey.for_keyword("PawlPullRequest")
 """`owner/name#12`, as the forge itself writes the repository's name."""
+SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+"""Temporal's own: for which moment a schedule started a run, also where that was late or a backfill."""
 SEARCH_ATTRIBUTES = (PHASE, REPO, TICKET, NEEDS_PERSON, COST, PULL_REQUEST)
 
 
 def ticket_workflow_id(ref: TicketRef) -> str:
     """One ticket, one workflow: two triggers cannot start two."""
     return f"ticket:{ref.key}"
+
+
+def ticket_ref(workflow_id: str) -> TicketRef | None:
+    """Whose workflow it is; None where the id is no ticket's."""
+    kind, _, key = workflow_id.partition(":")
+    tracker, colon, ticket_id = key.partition(":")
+    return TicketRef(tracker=tracker, id=ticket_id) if kind == "ticket" and colon else None
 
 
 def ticket_account(ref: TicketRef, first_run_id: str) -> str:
@@ -42,6 +52,27 @@ SYNC = "sync:"
 def sync_id(tracker: str) -> str:
     """The schedule that looks at a tracker, and what the ids of its runs begin with."""
     return f"{SYNC}{tracker}"
+
+
+TRIAGE = "triage:"
+SWEEP = "sweep"
+"""The schedule that looks for stale work, and what it starts: there is one."""
+
+
+def triage_id(repository: str) -> str:
+    """By a repository's key: the schedule of its triage, the one triage that runs there at a time, and what its state
+    file is called by."""
+    return f"{TRIAGE}{repository}"
+
+
+def night_account(name: str, run: str) -> str:
+    """The key of one round of a loop at the gateway and in the journal."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.{run[-8:]}"
+
+
+def page(ui: str, namespace: str, workflow_id: str) -> str:
+    """A run's page in the Temporal UI; empty where that has no address."""
+    return f"{ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}" if ui else ""
 
 
 def session_key(account: str, role: Role, part: int) -> str:

@@ -10,12 +10,14 @@ from temporalio import workflow
 from workflows.desk import Said, TicketDesk
 from workflows.domain.decision import Action, Decision
 from workflows.domain.events import meaning_of_move, meaning_of_words
+from workflows.domain.gates import Due, in_words
 from workflows.domain.intake import CardMove, Words
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder
 from workflows.domain.people import Person, Trust
-from workflows.domain.replies import addressed, not_accepted, where_it_is
+from workflows.domain.replies import addressed, not_accepted, overdue, where_it_is
 from workflows.domain.words import named, steering_answer
+from workflows.ports.notify import Note
 
 MOST_ANSWERS = 50
 """Answers that may wait to be posted. Nobody reads more, and a flood of words must not become one of comments."""
@@ -32,6 +34,8 @@ class Answer(NamedTuple):
     """Whether the card goes back to where the ticket is: it was moved, and that was refused."""
     elsewhere: bool = False
     """Whether they spoke in another place than the tracker."""
+    reminds: bool = False
+    """Whether it is no answer, but a reminder of what waits."""
 
 
 # The SDK takes the first parameter for an argument of the message unless it is `self` without an annotation.
@@ -45,8 +49,10 @@ class OutsideDesk(TicketDesk):
         super().__init__(order.identifier, order.title, account, order.repository)
         self._order = order
         self._answers: list[Answer] = []
+        self._unposted: list[tuple[Note, str]] = []
+        """Notes that wait for their turn, each with what its step is called; the first one is under way."""
         self._moved_at: datetime | None = None
-        self._nudges = 0
+        self._nudges: int = 0
         """How often the pull request was said to have changed."""
 
     @workflow.signal(name="pull-request-moved", description="Look at the pull request again. No payload.")
@@ -69,7 +75,7 @@ class OutsideDesk(TicketDesk):
         if person.trust is Trust.OURS or is_old or not self._hears_of(moved.id):
             return
         self._moved_at = at
-        if person.trust is Trust.STRANGER:
+        if person.trust is not Trust.MEMBER:
             self.tell(f"{named(person.shown)} is no member here: their moving the card asks for nothing")
         elif why := self._obey_card(moved.status, person, at):
             self._answer_them(moved.id, person, why, puts_back=True)
@@ -82,10 +88,26 @@ class OutsideDesk(TicketDesk):
             self.tell(f"What was said outside was not understood: {heard}")
         elif heard.by.trust is Trust.OURS or not self._hears_of(heard.id):
             return
-        elif heard.by.trust is Trust.STRANGER:
+        elif heard.by.trust is not Trust.MEMBER:
             self.tell(f"{named(heard.by.shown)} is no member here: what they say is no instruction")
         elif answer := self._obey_words(heard):
             self._answer_them(heard.id, heard.by, answer)
+
+    @workflow.signal(name="remind", description="Say once more what waits for people. No payload.")
+    def remind(self, key: Said = None) -> None:
+        """Harmless where nothing waits. What is asked for under one key is said once."""
+        status, waited = self._status, workflow.now() - self._entered_at
+        waits = status.phase.waits_for_a_person and not status.paused and self._verdict is None
+        if not waits or self._leaving or self._ending or len(self._answers) >= MOST_ANSWERS:
+            return
+        key = str(key or f"by hand {workflow.now().isoformat()}")
+        if not self._heard.first(f"remind:{key}"):
+            return
+        text = overdue(Due.REMIND, in_words(waited), status, self._gates.at(status.phase))
+        self._show(reminded=workflow.now())
+        self.tell(text.replace("*", ""))
+        name = hashlib.sha256(f"{key} {status.subject}".encode()).hexdigest()[:16]
+        self._answers.append(Answer(f"remind-{name}", text, reminds=True))
 
     def _obey_words(self, words: Words) -> str:
         """What the person is answered; empty when what they said was done without more ado."""
@@ -130,7 +152,7 @@ class OutsideDesk(TicketDesk):
         return Person(place=self._order.ref.tracker, id="", name=name, trust=Trust.MEMBER)
 
     def _answer_them(self, about: str, person: Person, text: str, *, puts_back: bool = False) -> None:
-        if len(self._answers) >= MOST_ANSWERS:
+        if len(self._answers) + len(self._unposted) >= MOST_ANSWERS:
             self.tell("Too much was said at once: an answer was left out")
             return
         key = f"answer-{hashlib.sha256(about.encode()).hexdigest()[:16]}"

@@ -19,6 +19,8 @@ class TicketReviews(TicketWork):
         super().__init__(order)
         self._cares = False
         """Whether the ticket looks after its pull request; those that had one before Pawl could do not."""
+        self._reviewed = ""
+        """The commit that a reviewer has seen last."""
 
     async def _review_and_fix(self, plan: Plan, pull_request: PullRequest) -> Review:
         """Fresh eyes on the diff, fixes for what must be fixed, again, at most as often as the budget says. What is
@@ -34,7 +36,9 @@ class TicketReviews(TicketWork):
     async def _review(self, plan: Plan, pull_request: PullRequest) -> Review:
         if self._status.phase is not Phase.REVIEWING:
             await self._arrive(Phase.REVIEWING)
+        head = self._head
         outcome = await self._submitted(Role.REVIEWER, self._told(plan=plan, diff=await self._diff()), None)
+        self._reviewed = head
         review, number = outcome.submitted(Review), self._parts[Role.REVIEWER]
         posting = PostReview(
             repository=self._on.repository,

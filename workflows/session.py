@@ -1,12 +1,16 @@
 """Session: one agent's turns and its three hard stops."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
+from workflows import names
 from workflows.domain.budget import Spend
 from workflows.domain.decision import MOST_WORDS, Action, Decision, understood
 from workflows.domain.session import (
@@ -183,3 +187,26 @@ class Session:
     @workflow.query(description="Turns, tokens and dollars of this session so far.")
     def track(self) -> Track:
         return self._track
+
+
+async def start_session(
+    order: SessionOrder, go_on: Callable[[], None] = lambda: None
+) -> ChildWorkflowHandle[Any, SessionOutcome]:
+    """Start the session. Where its starter was reset under one of this name, that one is ended first; `go_on` is called
+    after each wait, and raises where there is no need for a session any more."""
+    name, session = f"{order.role.capitalize()} {order.part}", names.session_workflow_id(order.session)
+    while True:
+        try:
+            return await workflow.start_child_workflow(
+                Session.run,
+                order,
+                id=session,
+                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                task_timeout=names.DECISION,
+                static_summary=f"{name} on {order.brief.identifier}: {order.brief.title}"[:200],
+            )
+        except WorkflowAlreadyStartedError:
+            with suppress(FailureError):  # it has ended in the meantime
+                await workflow.get_external_workflow_handle(session).cancel()
+            await workflow.sleep(timedelta(seconds=1))
+            go_on()

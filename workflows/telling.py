@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -13,10 +13,10 @@ from temporalio.workflow import ActivityConfig
 
 from workflows import names
 from workflows.desk import STORY_LINES
-from workflows.domain.order import TicketOrder
+from workflows.domain.order import SessionLine, TicketOrder
 from workflows.domain.plan import Spike
 from workflows.domain.pull import reference
-from workflows.domain.replies import footer
+from workflows.domain.replies import footer, repeats
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
 from workflows.domain.words import spike_body, spikes_comment
@@ -27,6 +27,7 @@ from workflows.trouble import message_of
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
+Item = TypeVar("Item")
 
 BETWEEN_LOOKS = timedelta(seconds=20)
 """How often what an agent does is passed on at most."""
@@ -46,6 +47,10 @@ class TicketVoice(OutsideDesk):
         self._passed = 0
         """How many lines of the story the tracker was shown."""
         self._passing = asyncio.Lock()
+        self._said_in_full: set[int] = set()
+        """Lines of the story that a remark has in full: which ones, from 1."""
+        self._named: tuple[SessionLine, ...] = ()
+        """The sessions as the last remark found them."""
         self._attending: list[asyncio.Task[None]] = []
 
     async def _attempt(
@@ -70,8 +75,8 @@ class TicketVoice(OutsideDesk):
 
     async def _report(self, phase: Phase, text: str, key: str, body: str = "") -> None:
         """Write the phase where people look. `body` is what waits for them, without how to decide."""
-        if self._order.follow and (phase.waits_for_a_person or phase.is_final):
-            await self._pass_on_story()  # a line that came after the question would say that the agent works again
+        if self._order.follow:
+            await self._catch_up(text, arrives=phase.waits_for_a_person or phase.is_final)
         shown = self._move(phase.value, self._remark(text, key) if text else None)
         if not (phase.waits_for_a_person or phase.is_final):
             await shown
@@ -80,9 +85,19 @@ class TicketVoice(OutsideDesk):
         await _both(shown, told)
 
     async def _notify(self, key: str, about: str, text: str, body: str, *, alarm: bool) -> None:
+        """Tell people, beside the ticket's way: what they decide meanwhile counts at once."""
+        note = self._note(keyed(self._account, key, f"{self._status.subject} {about}"), text, body, alarm=alarm)
+        step = f"Tell people: {note.phase}"
+        if _posts_apart():
+            self._unposted.append((note, step))
+        else:
+            await self._attempt(Notify.post_note, note, Notify.step(step))
+
+    def _note(self, key: str, text: str, body: str = "", *, alarm: bool = False) -> Note:
+        """With the hash that waits, and where to read it."""
         status = self._status
-        note = Note(
-            key=keyed(self._account, key, f"{status.subject} {about}"),
+        return Note(
+            key=key,
             identifier=self._order.identifier,
             phase=status.phase,
             text=text,
@@ -93,7 +108,6 @@ class TicketVoice(OutsideDesk):
             url=status.pull_request.url if status.pull_request else self._card_url,
             alarm=alarm,
         )
-        await self._attempt(Notify.post_note, note, Notify.step(f"Tell people: {status.phase}"))
 
     async def _move(self, to: str, remark: Remark | None = None) -> None:
         self._shown_phase = to
@@ -101,6 +115,8 @@ class TicketVoice(OutsideDesk):
         await self._attempt(Tracker.move_ticket, move, Tracker.step(f"{self._order.identifier} → {to}"))
 
     async def _say(self, text: str, key: str) -> None:
+        if self._order.follow:
+            await self._catch_up(text)
         comment = PostComment(ref=self._order.ref, remark=self._remark(text, key))
         await self._attempt(Tracker.post_comment, comment, Tracker.step(f"Comment on {self._order.identifier}"))
 
@@ -136,7 +152,7 @@ class TicketVoice(OutsideDesk):
 
     def _remark(self, text: str, key: str) -> Remark:
         label = f"_{self._order.label}_\n\n" if self._order.label else ""
-        took = "" if self._status.phase.is_final else footer(self._status)  # the last word has the bill itself
+        took, self._named = footer(self._status, self._named), self._status.sessions
         foot = f"\n\n{took}" if took else ""
         return Remark(key=keyed(self._account, key, text), text=label + text + foot)
 
@@ -144,25 +160,31 @@ class TicketVoice(OutsideDesk):
 
     def _attend(self) -> None:
         """From here on answer people, and show the tracker what agents do, for as long as the ticket runs."""
-        self._attending.append(asyncio.create_task(self._answering()))
+        self._attending.append(asyncio.create_task(self._each_in_turn(self._answers, self._given)))
+        self._attending.append(asyncio.create_task(self._each_in_turn(self._unposted, self._posted)))
         if self._order.follow:
             self._attending.append(asyncio.create_task(self._following()))
 
     async def _attended_to_the_end(self) -> None:
-        """Nobody who was heard is left without an answer."""
-        if self._answers:
-            await workflow.wait_condition(lambda: not self._answers)
+        """Nobody who was heard is left without an answer, and no note is lost: each has its step's patience."""
+        if self._answers or self._unposted:
+            await workflow.wait_condition(lambda: not self._answers and not self._unposted)
         for task in self._attending:
             task.cancel()
 
-    async def _answering(self) -> None:
+    async def _each_in_turn(self, waiting: list[Item], do: Callable[[Item], Awaitable[None]]) -> None:
+        """One after the other, in the order they were put there. What fails for good is told and left."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._answers))
+            await workflow.wait_condition(lambda: bool(waiting))
             try:
-                await self._given(self._answers[0])
+                await do(waiting[0])
             except ActivityError as error:
                 self.tell(f"Left undone: {message_of(error)}")
-            self._answers.pop(0)
+            waiting.pop(0)
+
+    async def _posted(self, unposted: tuple[Note, str]) -> None:
+        note, step = unposted
+        await workflow.execute_activity_method(Notify.post_note, note, **Notify.step(step))
 
     async def _given(self, answer: Answer) -> None:
         """Say it on the ticket; to whom spoke elsewhere also as a note, for they may not look here."""
@@ -176,6 +198,9 @@ class TicketVoice(OutsideDesk):
             comment = PostComment(ref=order.ref, remark=remark)
             step = Tracker.step(f"Answer on {order.identifier}")
             await workflow.execute_activity_method(Tracker.post_comment, comment, **step)
+        if answer.reminds:
+            note = self._note(remark.key, answer.text.replace("*", ""))
+            await self._posted((note, "Remind people"))
         if answer.elsewhere:
             note = Note(
                 key=remark.key,
@@ -185,7 +210,11 @@ class TicketVoice(OutsideDesk):
                 title=status.title,
                 ticket=order.ref,
             )
-            await workflow.execute_activity_method(Notify.post_note, note, **Notify.step("Answer a person"))
+            said = (note, "Answer a person")
+            if _posts_apart():
+                self._unposted.append(said)
+            else:
+                await self._posted(said)
 
     async def _following(self) -> None:
         """Pass the story on while agents work. While a person is asked nothing is: the tracker shows the question."""
@@ -199,14 +228,27 @@ class TicketVoice(OutsideDesk):
         waits = self._status.phase.waits_for_a_person or self._status.phase.is_final
         return taken and not waits and self._lines_told > self._passed
 
+    async def _catch_up(self, text: str, *, arrives: bool = False) -> None:
+        """Pass on what the story had before this is said, so that it reads in order, but never what is said now.
+        `arrives`: where a person is asked, or at the end; a line that came after that would say that the agent works
+        again."""
+        in_order = bool(text) and workflow.patched("story-in-order")
+        if in_order and self._status.story and repeats(self._status.story[-1][_STAMP:], text):
+            self._said_in_full.add(self._lines_told)
+        if in_order or arrives:
+            await self._pass_on_story()
+
     async def _pass_on_story(self) -> None:
         """What the story has had since the last time, in one step that is given up soon: it is not worth a wait."""
         async with self._passing:
             new = min(self._lines_told - self._passed, STORY_LINES, len(self._status.story))
             if new <= 0:
                 return
+            numbered = enumerate(self._status.story[-new:], start=self._lines_told - new + 1)
+            lines = tuple(line[_STAMP:] for number, line in numbered if number not in self._said_in_full)
             self._passed = self._lines_told
-            lines = tuple(line[_STAMP:] for line in self._status.story[-new:])
+            if not lines:
+                return
             progress = ShowProgress(
                 ref=self._order.ref,
                 key=keyed(self._account, f"progress-{self._lines_told}", "\n".join(lines)),
@@ -221,6 +263,11 @@ class TicketVoice(OutsideDesk):
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
+
+
+def _posts_apart() -> bool:
+    """Tickets from before notes had a queue wait for each of them."""
+    return workflow.patched("notes-apart")
 
 
 async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ from workflows.aftercare import TicketAftercare
 from workflows.desk import Ended
 from workflows.domain.budget import Bill
 from workflows.domain.change import PullRequest
-from workflows.domain.decision import Action
+from workflows.domain.decision import Action, Decision
 from workflows.domain.events import phase_of
 from workflows.domain.evidence import evidence
 from workflows.domain.order import TicketOrder, TicketOutcome
@@ -17,6 +17,7 @@ from workflows.domain.plan import Plan, PlanDraft
 from workflows.domain.session import Brief, Role, SessionOutcome, WorkDone
 from workflows.domain.ticket import Phase
 from workflows.domain.ticket import Ticket as Card
+from workflows.domain.unattended import passed, plan_waits, waits
 from workflows.domain.words import counted, preparing_words, pull_request_body, sandbox_words, summary
 from workflows.ports.context import Context, GatherContext
 from workflows.ports.forge import (
@@ -150,7 +151,7 @@ class Ticket(TicketAftercare):
             last = await self._submitted(Role.PLANNER, self._told(remarks=remarks), last)
             plan = Plan(revision=revision, draft=last.submitted(PlanDraft))
             self._show(plan=plan.markdown())
-            action, decision = await self._gate(Phase.PLAN_GATE, plan.markdown(), plan.hash)
+            action, decision = await self._decided_on(plan)
             if action is Action.APPROVE:
                 self._approved, self._approved_by, self._plan_approval = plan, decision.by, decision
                 await self._file_spikes(plan.draft.spikes)
@@ -161,6 +162,23 @@ class Ticket(TicketAftercare):
             await self._arrive(Phase.PLANNING)
         raise Ended(Phase.GAVE_UP, f"No plan was agreed on in {counted(self._budget.plan_revisions, 'revision')}.")
 
+    async def _decided_on(self, plan: Plan) -> tuple[Action, Decision]:
+        """By a person; by the ticket itself, where its repository lets it and nothing speaks against it."""
+        text, leave = plan.markdown(), self._leave_of(self._on.policy)
+        if leave.why:
+            why = plan_waits(leave, plan.draft) or "a person was faster"
+            if not plan_waits(leave, plan.draft):
+                self._enter(Phase.PLAN_GATE, plan.hash)
+                decision = await self._decided_itself(leave, plan.hash, self._on.repository.base_sha)
+                if decision:
+                    said = passed(Action.APPROVE, Phase.PLAN_GATE, plan.hash, leave.why)
+                    await self._say(f"{text}\n\n{said}", f"unattended-{self._next_comment()}")
+                    return Action.APPROVE, decision
+                if self._verdict:
+                    return self._verdict
+            text = f"{text}\n\n{waits(Phase.PLAN_GATE, why)}"
+        return await self._gate(Phase.PLAN_GATE, text, plan.hash)
+
     # Build, open the pull request
 
     async def _build(self, plan: Plan) -> WorkDone:
@@ -170,7 +188,8 @@ class Ticket(TicketAftercare):
     async def _open_pull_request(self, plan: Plan, work: WorkDone) -> PullRequest:
         self._cares = workflow.patched("after-the-pull-request")
         policy = self._on.policy.pull_request
-        made = evidence(self._status.sessions, self._model_of, self._on.brief.checks)
+        order, checks = self._order, self._on.brief.checks
+        made = evidence(order.identifier, self._status.sessions, self._model_of, checks, order.ui)
         opening = OpenPullRequest(
             repository=self._on.repository,
             branch=self._on.branch,
@@ -221,6 +240,7 @@ class Ticket(TicketAftercare):
             branch=self._status.branch if self._head else "",
             pull_request=pull_request,
             strikes=self._strikes,
+            strikes_after=self._care.strikes,
             bill=await self._bill(),
             decisions=self._status.decisions,
         )

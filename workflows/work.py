@@ -10,6 +10,7 @@ from workflows.domain.change import Change, CheckReport, Repository
 from workflows.domain.decision import Action, Decision
 from workflows.domain.environment import Environment
 from workflows.domain.order import TicketOrder
+from workflows.domain.plan import Risk
 from workflows.domain.policy import Policy
 from workflows.domain.session import Brief, Role, SessionEnd, SessionOutcome, WorkDone, WorkspaceOrder
 from workflows.domain.stops import Strike, no_progress
@@ -47,6 +48,8 @@ class TicketWork(TicketCrew):
         """The digest of what a person has allowed to be pushed."""
         self._strikes = 0
         self._plan_approval: Decision | None = None
+        self._risks: tuple[Risk, ...] = ()
+        """As builder and fixers saw it, of each piece of work that passed the checks."""
 
     @property
     def _on(self) -> Ground:
@@ -87,6 +90,7 @@ class TicketWork(TicketCrew):
             report = await self._checked(role, brief)
             if report.ok:
                 self.tell(f"The checks pass: {report.summary}")
+                self._risks = (*self._risks, work.risk)
                 said = await self._pushed()
                 if said is None:
                     return work

@@ -1,11 +1,14 @@
 """Stories of pull requests that are looked after."""
 
+from activities.errors import stop
 from tests.replay.stories import Story
 from tests.workflows.conftest import Run, approved
 from tests.workflows.pulls import ADA, GREEN_CI, RUNNING_CI, mends, nudge, red_ci, seen, thread, until_at
-from tests.workflows.world import World, policy
+from tests.workflows.world import GREEN, World, done, policy, red
 from workflows.domain.decision import Action
+from workflows.domain.failures import Failure
 from workflows.domain.pull import PullState
+from workflows.domain.session import Role
 from workflows.domain.ticket import Phase
 from workflows.ports.workspace import Carried
 
@@ -105,6 +108,22 @@ def strikes_used_up() -> Story:
     return Story(world, people)
 
 
+def told_in_order() -> Story:
+    """A tracker that follows, with much to say: a strike, a pull request, a step that blocks, CI that is red."""
+    world = mends(World(checks=[red("a"), GREEN], looks=[red_ci(), red_ci(attempt=2), GREEN_CI]), "s3")
+    world.turns[Role.BUILDER] = [done("s1"), done("s2")]
+    world.failures["mark_ready"] = [stop(Failure.BAD_REQUEST, "Mind the forge.")]
+
+    async def people(run: Run) -> None:
+        await approved(run)
+        await run.until(Phase.BLOCKED)
+        await run.act(Action.RESUME)
+        await until_at(run, "head-of-s3")
+        await run.act(Action.APPROVE)
+
+    return Story(world, people, order={"follow": True})
+
+
 AFTER = (
     red_ci_then_green,
     comment_answered,
@@ -113,4 +132,5 @@ AFTER = (
     brought_over,
     person_pushed,
     strikes_used_up,
+    told_in_order,
 )

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from activities.errors import again
 from tests.replay.stories import Story
 from tests.workflows.conftest import Run
+from tests.workflows.pulls import GREEN_CI, RUNNING_CI, low, nudge
 from tests.workflows.world import World, done, policy, works
 from workflows.domain.decision import Action
 from workflows.domain.gates import Gates, GateTerms
@@ -87,4 +89,54 @@ def refused_person() -> Story:
     return Story(_waiting(plan=GateTerms(who=("github:bob",))), people)
 
 
-PEOPLE: tuple[Callable[[], Story], ...] = (decided_by_words, reminded_and_escalated, expired, refused_person)
+def notes_away() -> Story:
+    """Where notes are posted cannot be reached: people decide, are answered and reminded all the same."""
+    world = _waiting(merge=GateTerms(remind_after=1))
+    world.failures["post_note"] = [again("Slack is away.") for _ in range(4)]
+
+    async def people(run: Run) -> None:
+        await run.until(Phase.PLAN_GATE)
+        await _says(run, 1, "status", BOB)
+        await _says(run, 2, "approve")
+        await run.until(lambda status: any("Reminder" in line for line in status.story))
+        await run.act(Action.APPROVE)
+
+    return Story(world, people)
+
+
+def passed_unattended() -> Story:
+    """Both gates by itself; CI is awaited."""
+    world = low(grace=1, looks=[RUNNING_CI])
+
+    async def people(run: Run) -> None:
+        await run.until(Phase.MERGE_GATE)
+        world.looks = [GREEN_CI]
+        await nudge(run)
+
+    return Story(world, people, order={"unattended": "WORKFLOW.md at 12ab34: triage level 4, kind lint"})
+
+
+def stopped_unattended() -> Story:
+    """Somebody steps in while there is time; then it waits for people."""
+    world = low(grace=3600)
+
+    async def people(run: Run) -> None:
+        await run.until(Phase.MERGE_GATE)
+        await run.act(Action.STEER, note="Wait.", by="Ada")
+        await run.until(lambda _: "A person decides at Merge gate" in world.comments)
+        await run.handle.signal("remind", "sweep 1")
+        await run.until(lambda status: status.reminded is not None)
+        await run.act(Action.APPROVE, by="Ada")
+
+    return Story(world, people, order={"unattended": "WORKFLOW.md at 12ab34: triage level 4, kind lint"})
+
+
+PEOPLE: tuple[Callable[[], Story], ...] = (
+    decided_by_words,
+    reminded_and_escalated,
+    expired,
+    refused_person,
+    passed_unattended,
+    stopped_unattended,
+    notes_away,
+)

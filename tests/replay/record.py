@@ -20,6 +20,7 @@ from infra.payloads import DATA_CONVERTER
 from infra.settings import Settings
 from infra.temporal import exit_now
 from tests.replay.after import AFTER
+from tests.replay.nights import NIGHTS, NightStory
 from tests.replay.people import PEOPLE
 from tests.replay.stories import STORIES, Story
 from tests.workflows.conftest import Run, a_worker
@@ -67,6 +68,13 @@ async def record(client: Client, name: str, story: Story) -> None:
         await keep(client.get_workflow_handle(session), f"{name}.{role}")
 
 
+async def record_night(client: Client, name: str, story: NightStory) -> None:
+    queue = f"record-{name}"
+    async with a_worker(client, story.world, queue):
+        for flow, handle in (await story.play(client, name, queue)).items():
+            await keep(handle, f"{name}.{flow}")
+
+
 async def keep(handle: WorkflowHandle[Any, Any], name: str) -> None:
     path = FOLDER / f"{name}.json"
     if path.exists():
@@ -83,6 +91,9 @@ async def main(wanted: list[str]) -> None:
         for story in (*STORIES, *PEOPLE, *AFTER):
             if not wanted or story.__name__ in wanted:
                 await record(client, story.__name__, story())
+        for night in NIGHTS:
+            if not wanted or night.__name__ in wanted:
+                await record_night(client, night.__name__, night())
 
 
 if __name__ == "__main__":

@@ -14,11 +14,15 @@ from temporalio.worker import Replayer
 from infra.payloads import DATA_CONVERTER
 from infra.runner import workflow_runner
 from tests.replay.after import AFTER
+from tests.replay.nights import NIGHTS
 from tests.replay.people import PEOPLE
 from tests.replay.stories import STORIES
+from workflows.loop import Loop
 from workflows.session import Session
 from workflows.ticket import Ticket
+from workflows.triage import Triage
 
+FLOWS = (Ticket, Session, Loop, Triage)
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -29,12 +33,12 @@ def replayer(*flows: type) -> Replayer:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_kept_history_replays(path: Path) -> None:
     history = WorkflowHistory.from_json(path.stem, path.read_text())
-    await replayer(Ticket, Session).replay_workflow(history)
+    await replayer(*FLOWS).replay_workflow(history)
 
 
 def test_every_story_has_a_history() -> None:
     kept = {path.stem.partition(".")[0] for path in HISTORIES}
-    assert kept >= {story.__name__ for story in (*STORIES, *PEOPLE, *AFTER)}
+    assert kept >= {story.__name__ for story in (*STORIES, *PEOPLE, *AFTER, *NIGHTS)}
 
 
 async def test_a_flow_that_takes_another_way_is_caught() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,13 +18,16 @@ from temporalio.worker import Worker
 
 from activities.interceptor import StepInterceptor
 from infra.runner import workflow_runner
+from tests.workflows.nights import Nights, StartNights
 from tests.workflows.world import World
 from workflows import names
 from workflows.domain.decision import Action, Decision
 from workflows.domain.order import TicketOrder, TicketOutcome, TicketStatus
 from workflows.domain.ticket import Phase, TicketRef
+from workflows.loop import Loop
 from workflows.session import Session
 from workflows.ticket import Ticket
+from workflows.triage import Triage
 
 
 @dataclass
@@ -61,11 +64,13 @@ _END_SECONDS = 30
 
 
 @asynccontextmanager
-async def a_worker(client: Client, world: World, queue: str, strict: bool = False) -> AsyncGenerator[None]:
+async def a_worker(
+    client: Client, world: World, queue: str, strict: bool = False, more: Sequence[type] = ()
+) -> AsyncGenerator[None]:
     worker = Worker(
         client,
         task_queue=queue,
-        workflows=[Ticket, Session],
+        workflows=[Ticket, Session, Loop, Triage, *more],
         activities=world.adapters(),
         interceptors=[StepInterceptor()],
         max_heartbeat_throttle_interval=timedelta(seconds=1),
@@ -108,6 +113,19 @@ async def start(client: Client) -> AsyncIterator[StartTicket]:
             return Run(handle)
 
         yield started
+
+
+@pytest.fixture
+async def nights(client: Client) -> AsyncIterator[StartNights]:
+    """`run = await nights(world)`, `await run.next()`: nights of triage in that world, on a queue of their own."""
+    async with AsyncExitStack() as stack:
+
+        async def begun(world: World) -> Nights:
+            queue = f"test-{uuid4().hex}"
+            await stack.enter_async_context(a_worker(client, world, queue))
+            return Nights(client, queue)
+
+        yield begun
 
 
 async def reset_to_the_start(client: Client, run: Run) -> None:

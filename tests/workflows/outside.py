@@ -6,12 +6,14 @@ from typing import Any, Protocol
 
 from temporalio import activity
 
+from tests.workflows.notebooks import Cards
 from workflows.domain.change import Change, PullRequest, Repository
 from workflows.domain.pull import PullSeen
 from workflows.domain.ticket import Attachment, Ticket, TicketRef
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
+    FindRecent,
     Forge,
     LookAtPullRequest,
     MarkReady,
@@ -22,17 +24,23 @@ from workflows.ports.forge import (
     PublishChange,
     ReadDiff,
     ReadJobLogs,
+    Recent,
     RerunJobs,
     ShowCheck,
+    SweepBranches,
+    Swept,
 )
 from workflows.ports.tracker import (
     ClaimTicket,
     FileTicket,
     FindNews,
     LinkTicket,
+    ListOpen,
     MoveTicket,
     News,
+    OpenTickets,
     PostComment,
+    RewriteTicket,
     ShowProgress,
     Tracker,
 )
@@ -49,6 +57,8 @@ class Outside(Protocol):
     looks: list[PullSeen]
     head: str
     bases: list[str]
+    cards: Cards
+    recent: Recent
 
     async def heard(self, request: Any) -> None: ...
 
@@ -82,9 +92,21 @@ class WorldTracker(Tracker):
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
         await self.world.heard(filing)
+        if "triage" in filing.labels:
+            return self.world.cards.file(filing)
         url = "https://board.test/F"
         ref = TicketRef(tracker=filing.tracker, id="filed")
         return Ticket(ref=ref, identifier="F", title=filing.title, status="", url=url)
+
+    @activity.defn
+    async def list_open(self, listing: ListOpen) -> OpenTickets:
+        await self.world.heard(listing)
+        return self.world.cards.open(listing)
+
+    @activity.defn
+    async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
+        await self.world.heard(rewrite)
+        return self.world.cards.rewrite(rewrite)
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:
@@ -157,6 +179,16 @@ class WorldForge(Forge):
     @activity.defn
     async def answer_thread(self, answer: AnswerThread) -> None:
         await self.world.heard(answer)
+
+    @activity.defn
+    async def find_recent(self, search: FindRecent) -> Recent:
+        await self.world.heard(search)
+        return self.world.recent
+
+    @activity.defn
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        await self.world.heard(sweep)
+        return Swept()
 
     @activity.defn
     async def show_check(self, check: ShowCheck) -> None:

@@ -3,12 +3,16 @@
 from typing import Any
 
 from tests.workflows.conftest import Run, approved
-from tests.workflows.world import CLEAN, World, done, submits
+from tests.workflows.world import CLEAN, PLAN, World, done, submits
+from workflows.domain.change import Check
 from workflows.domain.order import TicketStatus
 from workflows.domain.people import Person, Trust
+from workflows.domain.plan import Risk
+from workflows.domain.policy import Policy
 from workflows.domain.pull import CiState, FailedJob, PullSeen, PullState, Thread, ThreadComment
-from workflows.domain.session import Role
+from workflows.domain.session import Role, WorkDone
 from workflows.domain.ticket import Phase
+from workflows.domain.triage import Level, TriagePolicy
 
 ADA = Person(place="github", id="1", name="Ada", trust=Trust.MEMBER)
 EVE = Person(place="github", id="2", name="Eve", trust=Trust.STRANGER)
@@ -37,6 +41,20 @@ def mends(world: World, *states: str) -> World:
     """Every one of these is a fixer's work, and is found good by a reviewer."""
     world.turns[Role.FIXER] = [done(state) for state in states]
     world.turns[Role.REVIEWER] += [submits(CLEAN, state) for state in states]
+    return world
+
+
+def low(grace: int = 0, **more: Any) -> World:
+    """On autonomy level 4; all agents see little risk."""
+    world = World(
+        policy=Policy(
+            checks=(Check(name="tests", run="true"),),
+            triage=TriagePolicy(level=Level.FINISH, grace=grace),
+        ),
+        **more,
+    )
+    world.turns[Role.PLANNER] = [submits(PLAN.model_copy(update={"risk": Risk.LOW}))]
+    world.turns[Role.BUILDER] = [submits(WorkDone(summary="Mended.", risk=Risk.LOW), "s1")]
     return world
 
 

@@ -135,7 +135,7 @@ async def test_what_a_person_pushed_is_never_buried_and_can_be_approved(start: S
     await to_the_merge_gate(run)
     await nudge(run)
     await until_at(run, theirs)
-    assert "Somebody pushed `c0ffeec0ffee` to the branch" in world.comments
+    await run.until(lambda _: "Somebody pushed `c0ffeec0ffee` to the branch" in world.comments)
     await run.act(Action.REQUEST_CHANGES, note="Sand it.")
     await run.until(lambda _: "which is not Pawl's" in world.comments)
     await until_at(run, theirs)

@@ -10,10 +10,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from infra.runner import workflow_runner
+from tests.workflows.intakes import UnaskedIntake
 from workflows.digest import DigestFlow
 from workflows.domain.chat import Waiting
 from workflows.domain.ticket import Phase
-from workflows.ports.intake import Intake, Reconcile, Reconciled
 from workflows.ports.notify import Digest, Note, Notify
 
 pytestmark = pytest.mark.server
@@ -21,12 +21,8 @@ WAITS = Waiting(identifier="ENG-1", phase=Phase.PLAN_GATE, since=datetime(2026, 
 
 
 @dataclass
-class Waits(Intake):
+class Waits(UnaskedIntake):
     waiting: list[Waiting]
-
-    @activity.defn
-    async def reconcile(self, request: Reconcile) -> Reconciled:
-        raise AssertionError("a digest looks at no tracker")
 
     @activity.defn
     async def list_waiting(self) -> list[Waiting]:

@@ -134,10 +134,14 @@ async def test_a_stranger_is_refused_again_and_gets_no_answer(start: StartTicket
     await say(run, "stop", mallory, stop=True)
     await move(run, "Building", mallory)
     await say(run, "approve", ADA.model_copy(update={"trust": Trust.OURS}), key="comment:echo")
+    unproven = ADA.model_copy(update={"trust": Trust.UNPROVEN, "name": "Nobody knows"})
+    await say(run, "approve", unproven, key="comment:unproven")
+    await move(run, "Building", unproven, key="unproven", minutes=1)
     status = await run.status()
     assert status.phase is Phase.PLAN_GATE
     assert not status.paused
     assert sum("Mallory is no member here" in line for line in status.story) == 3
+    assert sum("Nobody knows is no member here" in line for line in status.story) == 2
     await say(run, "status")
     assert len(await answers(run, world)) == 1
 

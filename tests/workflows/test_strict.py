@@ -1,11 +1,17 @@
 """Flows under the reloading workflow sandbox, which refuses clocks and randomness in every module of ours."""
 
-import pytest
+from uuid import uuid4
 
-from tests.workflows.conftest import StartTicket
+import pytest
+from temporalio.client import Client
+
+from tests.workflows.conftest import StartTicket, a_worker
+from tests.workflows.nights import Nights, finding, finds, policy
 from tests.workflows.world import World
 from workflows.domain.decision import Action
+from workflows.domain.loop import LoopOrder
 from workflows.domain.ticket import Phase
+from workflows.loop import Loop
 
 pytestmark = pytest.mark.server
 
@@ -17,3 +23,13 @@ async def test_a_whole_ticket_runs_with_every_module_reloaded(start: StartTicket
     await run.until(Phase.MERGE_GATE)
     await run.act(Action.APPROVE)
     assert (await run.outcome()).phase is Phase.DONE
+
+
+async def test_a_night_runs_with_every_module_reloaded(client: Client) -> None:
+    world, queue = World(policy=policy(level=2)), f"test-{uuid4().hex}"
+    finds(world, finding())
+    night = Nights(client, queue)
+    order = LoopOrder(name=night.name, flow="Triage", order=night.order().model_dump(mode="json"))
+    async with a_worker(client, world, queue, strict=True):
+        said = await client.execute_workflow(Loop.run, order, id=f"{night.name}-now", task_queue=queue)
+    assert said.says.startswith("1 new finding. Written: F-1.")

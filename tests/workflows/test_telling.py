@@ -6,7 +6,8 @@ import pytest
 
 from activities.errors import stop
 from tests.workflows.conftest import Run, StartTicket, approved
-from tests.workflows.world import World, done, policy, red, works
+from tests.workflows.pulls import GREEN_CI, mends, red_ci
+from tests.workflows.world import GREEN, World, done, policy, red, works
 from workflows import names
 from workflows.domain.decision import Action
 from workflows.domain.failures import Failure
@@ -14,7 +15,7 @@ from workflows.domain.session import Role
 from workflows.domain.ticket import Phase
 from workflows.ports.forge import OpenPullRequest
 from workflows.ports.notify import Note
-from workflows.ports.tracker import LinkTicket, MoveTicket, ShowProgress
+from workflows.ports.tracker import LinkTicket, MoveTicket, PostComment, ShowProgress
 
 pytestmark = pytest.mark.server
 
@@ -39,11 +40,14 @@ async def test_card_comment_and_note_carry_what_waits(start: StartTicket) -> Non
     assert note.body == gate.plan, "the plan alone: how to decide is up to the place"
     assert move.remark is not None
     session, spend = gate.sessions[-1].session, gate.spend
-    foot = f"_Session `{session}`; 1 turn, {spend.tokens:,} tokens, $0.01 so far_"
+    foot = f"_planner 1 · 1 turn · {spend.tokens:,} tokens · $0.01 · `{session}`_"
     assert move.remark.text.splitlines()[-1] == foot
-    assert "so far_" not in world.remarks[0].text, "nothing was spent when the ticket was taken"
+    assert "\n\n\n" not in move.remark.text
+    assert "turn" not in world.remarks[0].text, "nothing was spent when the ticket was taken"
     await merged(run)
-    assert "so far_" not in world.remarks[-1].text, "the last word has the bill itself"
+    for line in (await run.status()).sessions:
+        assert sum(f"`{line.session}`" in remark.text for remark in world.remarks) == 1, "each is named once"
+    assert "_so far" not in world.remarks[-1].text, "the last word has the bill itself"
     last = world.of(Note)[-1]
     assert (last.phase, last.url) == (Phase.DONE, "file:///pulls/1")
     assert all(move.subject for move in world.of(MoveTicket) if move.to in (Phase.PLAN_GATE, Phase.MERGE_GATE))
@@ -123,3 +127,33 @@ async def test_a_tracker_that_cannot_show_progress_does_not_hurt_the_ticket(star
     await merged(run)
     assert not any("No." in line for line in (await run.status()).story)
     assert world.of(OpenPullRequest)
+
+
+async def test_a_tracker_that_follows_reads_the_story_in_order_and_nothing_twice(start: StartTicket) -> None:
+    """Of strikes, of CI and of what blocks, the remark is the fuller one."""
+    world = World(checks=[red("a"), GREEN], looks=[red_ci(), red_ci(attempt=2), GREEN_CI])
+    world.failures["mark_ready"] = [stop(Failure.BAD_REQUEST, "Mind the forge.")]
+    world.turns[Role.BUILDER] = [done("s1"), done("s2")]
+    mends(world, "s3")
+    run = await start(world, follow=True)
+    await approved(run)
+    await run.until(Phase.BLOCKED)
+    await run.act(Action.RESUME)
+    await run.until(Phase.MERGE_GATE)
+    await run.act(Action.APPROVE)
+    await run.outcome()
+    said = "\n".join(_words(asked) for asked in world.asked)
+    for once in ("Strike 1 of", "Attempt 1 of", "Mind the forge."):
+        assert said.count(once) == 1, once
+    order = ("Planner 1 submitted", "**Plan", "Strike 1 of", "Pushed to", "Pull request 1: ", "Reviewer 1 is at work")
+    places = [said.index(words) for words in (*order, "it may be flaky", "Attempt 1 of", "Fixer 1 is at work")]
+    assert places == sorted(places)
+    assert "Strikes: 1 by the checks, 1 by CI." in world.remarks[-1].text
+
+
+def _words(asked: Any) -> str:
+    """What of a request is shown on the ticket."""
+    if isinstance(asked, ShowProgress):
+        return "\n".join(asked.lines)
+    remark = asked.remark if isinstance(asked, MoveTicket | PostComment) else None
+    return remark.text if remark else ""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 from activities.errors import stop
+from tests.workflows.notebooks import KEPT, Cards
 from tests.workflows.outside import WorldForge, WorldTracker
 from workflows.domain.budget import Bill, Budget, Spend
 from workflows.domain.change import Change, Check, CheckReport
@@ -32,9 +33,10 @@ from workflows.domain.session import (
     WorkDone,
 )
 from workflows.domain.ticket import Attachment
+from workflows.domain.triage import TriageReport, TriageState
 from workflows.ports.agent import Agent
-from workflows.ports.context import Context, GatherContext, GatheredContext
-from workflows.ports.forge import PublishChange
+from workflows.ports.context import Context, GatherContext, GatheredContext, GatherEvidence
+from workflows.ports.forge import PublishChange, Recent
 from workflows.ports.model import Model, OpenAccount, ReadBill, TopUpAccount
 from workflows.ports.notify import Digest, Note, Notify
 from workflows.ports.tracker import MoveTicket, PostComment, Remark
@@ -44,6 +46,8 @@ from workflows.ports.workspace import (
     DestroyWorkspace,
     PrepareWorkspace,
     RunChecks,
+    Runs,
+    TryCommand,
     Workspace,
     WorkspaceReady,
 )
@@ -71,8 +75,8 @@ def red(fingerprint: str) -> CheckReport:
     return CheckReport(ok=False, summary=f"tests: {fingerprint}", log="sha256:red", fingerprint=fingerprint)
 
 
-def submits(submission: PlanDraft | WorkDone | Review, state: str | None = None) -> TurnReport:
-    kinds: dict[type[Any], str] = {PlanDraft: "plan", WorkDone: "work", Review: "review"}
+def submits(submission: PlanDraft | WorkDone | Review | TriageReport, state: str | None = None) -> TurnReport:
+    kinds: dict[type[Any], str] = {PlanDraft: "plan", WorkDone: "work", Review: "review", TriageReport: "triage"}
     return TurnReport(
         turn="set by the world",
         end=TurnEnd.SUBMITTED,
@@ -133,6 +137,18 @@ class World:
     carried: list[Carried] = field(default_factory=lambda: [Carried(state="carried")])
     """How changes fare that are brought over to another base; the last one stays."""
     checks: list[CheckReport] = field(default_factory=lambda: [GREEN])
+    recent: Recent = field(default_factory=Recent)
+    """What happened since the last night."""
+    cards: Cards = field(default_factory=Cards)
+    state: TriageState = field(default_factory=lambda: TriageState(repository="/srv/hinge"))
+    """What triage remembers."""
+    set_aside: str = ""
+    tries: dict[str, int] = field(default_factory=dict[str, int])
+    """Command -> how many of its runs fail; all of them where nothing is said."""
+    reds: dict[str, CheckReport] = field(default_factory=dict[str, CheckReport])
+    """Check -> its report, where that is not the next of `checks`."""
+    spent: Decimal = Decimal("0.05")
+    """On every account."""
     policy: Policy = field(default_factory=lambda: Policy(checks=(Check(name="tests", run="true"),)))
     environment: Environment = field(default_factory=Environment)
     proposed_flake: str = ""
@@ -143,7 +159,7 @@ class World:
     """Every request, in order."""
 
     def adapters(self) -> list[Callable[..., Any]]:
-        ports = (WorldTracker, WorldForge, _Context, _Model, _Workspace, _Agent, _Notify)
+        ports = (WorldTracker, WorldForge, _Context, _Model, _Workspace, _Agent, _Notify, *KEPT)
         return [method for port in ports for method in port(self).activities()]
 
     def of(self, kind: type[Asked]) -> list[Asked]:
@@ -190,6 +206,11 @@ class _Context(_Adapter, Context):
             guide="sha256:guide",
         )
 
+    @activity.defn
+    async def gather_evidence(self, request: GatherEvidence) -> str:
+        await self.world.heard(request)
+        return "sha256:evidence"
+
 
 class _Model(_Adapter, Model):
     @activity.defn
@@ -203,7 +224,7 @@ class _Model(_Adapter, Model):
     @activity.defn
     async def read_bill(self, request: ReadBill) -> Bill:
         await self.world.heard(request)
-        return Bill(spend=Spend(turns=len(self.world.of(TakeTurn)), usd=Decimal("0.05")), calls=5)
+        return Bill(spend=Spend(turns=len(self.world.of(TakeTurn)), usd=self.world.spent), calls=5)
 
 
 class _Workspace(_Adapter, Workspace):
@@ -215,8 +236,20 @@ class _Workspace(_Adapter, Workspace):
     @activity.defn
     async def run_checks(self, request: RunChecks) -> CheckReport:
         await self.world.heard(request)
+        if found := next((self.world.reds[one.name] for one in request.checks if one.name in self.world.reds), None):
+            return found
         checks = self.world.checks
         return checks.pop(0) if len(checks) > 1 else checks[0]
+
+    @activity.defn
+    async def try_command(self, request: TryCommand) -> Runs:
+        await self.world.heard(request)
+        failed = self.world.tries.get(request.command.run, request.times)
+        return Runs(runs=request.times, failed=failed, excerpt="E assert")
+
+    @activity.defn
+    async def sweep_sandboxes(self) -> int:
+        return 0
 
     @activity.defn
     async def carry_over(self, request: CarryOver) -> Carried:

@@ -1,0 +1,97 @@
+"""How a night takes its steps: what fails for good ends it in words, and what it has learned is kept."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.workflow import ActivityConfig
+
+from workflows import names
+from workflows.domain.triage import Entry, TriageOrder, TriageState
+from workflows.ports.notebook import KeepNotebook, Notebook, OpenNotebook
+from workflows.trouble import message_of, to_its_end, type_of
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+class Failed(Exception):
+    """A step failed for good; the message is for people."""
+
+    def __init__(self, why: str, kind: str = "") -> None:
+        super().__init__(why)
+        self.kind = kind
+        """See domain.failures; empty where it has none."""
+
+
+class NightSteps:
+    """What the boxes of a night are made of."""
+
+    def __init__(self, order: TriageOrder) -> None:
+        self._order = order
+        self._at = order.at or workflow.now()
+        self._account = names.night_account(order.name, order.run or workflow.info().first_execution_run_id)
+        self._state = TriageState(repository=order.repository)
+        self._path = self._set_aside = ""
+        self._learned: dict[str, Entry] = {}
+        """What is to be kept, by id: entries as they are now."""
+
+    async def _step(
+        self,
+        method: Callable[[Any, Request], Coroutine[Any, Any, Reply]],
+        request: Request,
+        config: ActivityConfig,
+    ) -> Reply:
+        """Take one step. Raises Failed."""
+        self._show(config.get("summary") or "")
+        try:
+            return await workflow.execute_activity_method(method, request, **config)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            raise Failed(message_of(error), type_of(error)) from error
+
+    async def _open_notebook(self) -> None:
+        opening = OpenNotebook(name=self._order.name, repository=self._order.repository)
+        opened = await self._step(Notebook.open_notebook, opening, Notebook.step("Read what is known"))
+        self._state, self._path, self._set_aside = opened.state, opened.path, opened.set_aside
+
+    def _learn(self, *entries: Entry) -> None:
+        self._learned |= {entry.id: entry for entry in entries}
+
+    def _known(self, name: str) -> Entry | None:
+        return next((entry for entry in self._state.findings if entry.id == name), None)
+
+    async def _keep(self, summary: str, entries: Iterable[Entry], **cursor: Any) -> None:
+        """Write what is otherwise than the file has it, and go on with what the file then says: what a person has
+        written in it meanwhile holds."""
+        before = {entry.id: entry for entry in self._state.findings}
+        changed = tuple(entry for entry in entries if before.get(entry.id) != entry)
+        if not changed and not cursor:
+            return
+        keeping = KeepNotebook(
+            name=self._order.name,
+            repository=self._order.repository,
+            seen=tuple(before[entry.id] for entry in changed if entry.id in before),
+            entries=changed,
+            **cursor,
+        )
+        self._state = await self._step(Notebook.keep_notebook, keeping, Notebook.step(summary))
+
+    async def _attempt(
+        self, method: Callable[[Any, Request], Coroutine[Any, Any, object]], request: Request, config: ActivityConfig
+    ) -> None:
+        """A step at the end, that a cancellation does not stop and whose failure changes nothing any more."""
+        doing = workflow.execute_activity_method(method, request, **config)
+        try:
+            await to_its_end(asyncio.ensure_future(doing))
+        except ActivityError as error:
+            workflow.logger.warning("%s: %s", config.get("summary"), message_of(error))
+
+    def _show(self, what: str) -> None:
+        """The page of the run in the Temporal UI."""
+        state = f"The state file: `{self._path}`." if self._path else ""
+        head = f"**Triage of {self._order.repository}**, the night of {self._at:%Y-%m-%d %H:%M} UTC."
+        workflow.set_current_details("\n\n".join(part for part in (head, what, state) if part))

@@ -1,0 +1,219 @@
+"""What people hear of a night, by the autonomy level of the repository: a report, draft tickets, started tickets."""
+
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+from workflows import names
+from workflows.domain.decision import short
+from workflows.domain.failures import Failure
+from workflows.domain.order import TicketOrder
+from workflows.domain.ticket import Ticket, TicketRef
+from workflows.domain.triage import Entry, Level, Standing, TriageOrder
+from workflows.domain.triage_brakes import HandOn, Purse, in_order, what_fits
+from workflows.domain.triage_look import LABEL
+from workflows.domain.triage_words import bare, fixed_words, report, report_title, ticket_body, ticket_title
+from workflows.domain.written import is_open
+from workflows.ports.tracker import FileTicket, ListOpen, OpenTickets, PostComment, Remark, RewriteTicket, Tracker
+from workflows.starting import start_ticket
+from workflows.triage_finding import NightFinding
+from workflows.triage_gathering import Look
+from workflows.triage_steps import Failed
+
+_MOST_INBOXES = 20
+"""Tickets with keys of ours that are passed over, because they were closed before the state file knew of them."""
+
+
+class NightTelling(NightFinding):
+    """The end of a night. Everything said has a key, so that a night that is repeated says nothing twice."""
+
+    def __init__(self, order: TriageOrder) -> None:
+        super().__init__(order)
+        self._ours = OpenTickets()
+        self._left: tuple[Entry, ...] = ()
+        self._written: tuple[str, ...] = ()
+        self._started: tuple[str, ...] = ()
+
+    async def _hand_on(self, look: Look) -> None:
+        waiting, fresh = self._to_tell()
+        fixed = tuple(entry for entry in self._learned.values() if entry.standing is Standing.FIXED)
+        if not (waiting or self._learned):
+            return
+        listing = ListOpen(tracker=self._order.tracker, team=self._order.team, labels=(LABEL,), most=500)
+        self._ours = await self._step(Tracker.list_open, listing, Tracker.step("List the open tickets of triage"))
+        if self._policy.level is Level.REPORT:
+            await self._report((*in_order(waiting), *fresh))
+        else:
+            await self._file(waiting, fresh, look.said)
+            await self._report(())
+        for entry in fixed:
+            await self._tell_fixed(entry)
+
+    def _to_tell(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+        """What waited before this night, and what is new, as the state file has it now: a person may have written
+        there since."""
+        able = {
+            entry.id: entry
+            for entry in self._state.findings
+            if entry.standing is Standing.WAITING and entry.id not in self._unshown and not self._is_fixed(entry)
+        }
+        waiting = tuple(entry for entry in able.values() if entry.id not in self._fresh)
+        return waiting, tuple(able[name] for name in self._fresh if name in able)
+
+    def _is_fixed(self, entry: Entry) -> bool:
+        return entry.id in self._learned and self._learned[entry.id].standing is Standing.FIXED
+
+    # The report
+
+    async def _report(self, news: Sequence[Entry]) -> None:
+        """One ticket whose text is kept up to date. Once a person has closed it, the next finding begins another."""
+        inbox = self._state.inbox
+        if inbox and self._is_open(inbox) and await self._rewritten(inbox, news):
+            return
+        if news:
+            await self._new_inbox(news)
+
+    async def _rewritten(self, inbox: TicketRef, news: Sequence[Entry]) -> bool:
+        """Whether the findings are in the report now, and it can still be read."""
+        before = tuple(entry for entry in self._state.findings if entry.ticket == inbox and not _waits(entry))
+        known = next((entry for entry in before if entry.identifier), None)
+        told = tuple(self._in_inbox(entry, inbox, known) for entry in news)
+        names_of_news = {entry.id for entry in told}
+        after = tuple(self._learned.get(entry.id, entry) for entry in before if entry.id not in names_of_news)
+        text = self._report_of((*after, *told))
+        if not news and text == self._report_of(before):
+            return True
+        rewrite = RewriteTicket(ref=inbox, title=report_title(self._repository.name), body=text)
+        try:
+            ticket = await self._step(Tracker.rewrite_ticket, rewrite, Tracker.step("Bring the report up to date"))
+        except Failed as error:
+            if error.kind == Failure.TICKET_NOT_FOUND:  # somebody deleted it
+                return False
+            raise
+        if not is_open(ticket):
+            return False
+        self._learn(*told)
+        self._written += (ticket.identifier,)
+        return True
+
+    async def _new_inbox(self, news: Sequence[Entry]) -> None:
+        text = self._report_of(news)
+        for number in range(self._state.inboxes + 1, self._state.inboxes + _MOST_INBOXES + 1):
+            filing = FileTicket(
+                tracker=self._order.tracker,
+                key=f"{self._order.name}:inbox:{number}",
+                team=self._order.team,
+                title=report_title(self._repository.name),
+                body=text,
+                labels=(LABEL,),
+            )
+            ticket = await self._step(Tracker.file_ticket, filing, Tracker.step("File the report"))
+            if is_open(ticket):
+                return await self._begun(ticket, number, filing, news)
+        raise Failed(f"The last {_MOST_INBOXES} reports of {self._order.name} are closed, and no new one can be filed.")
+
+    async def _begun(self, ticket: Ticket, number: int, filing: FileTicket, news: Sequence[Entry]) -> None:
+        """The report is there; a night that ended after filing it may have left it with an older text."""
+        if ticket.body.strip() != filing.body.strip():
+            rewrite = RewriteTicket(ref=ticket.ref, title=filing.title, body=filing.body)
+            await self._step(Tracker.rewrite_ticket, rewrite, Tracker.step("Bring the report up to date"))
+        self._written += (ticket.identifier,)
+        self._learn(*(_reported(entry, ticket.ref, ticket.identifier, ticket.url) for entry in news))
+        await self._keep("Write down where the report is", self._learned.values(), inbox=ticket.ref, inboxes=number)
+
+    def _in_inbox(self, entry: Entry, inbox: TicketRef, like: Entry | None) -> Entry:
+        listed = next((ticket for ticket in self._ours.tickets if ticket.ref == inbox), None)
+        identifier = listed.identifier if listed else like.identifier if like else inbox.id
+        url = listed.url if listed else like.url if like else ""
+        return _reported(entry, inbox, identifier, url)
+
+    def _report_of(self, entries: Sequence[Entry]) -> str:
+        ordered = sorted(entries, key=lambda entry: (entry.first_seen, entry.id))
+        return report(ordered, self._repository.name, self._path)
+
+    def _is_open(self, ref: TicketRef) -> bool:
+        """As far as the tracker tells; what cannot be seen there is tried."""
+        return not self._ours.complete or any(ticket.ref == ref for ticket in self._ours.tickets)
+
+    # Tickets
+
+    async def _file(self, waiting: tuple[Entry, ...], fresh: tuple[Entry, ...], said: str) -> None:
+        policy = self._policy
+        purse = Purse(
+            night=policy.usd_per_night,
+            spent=self._spent,
+            price=policy.usd_per_finding or self._context.policy.budget.usd,
+        )
+        open_now = sum(ticket.ref != self._state.inbox for ticket in self._ours.tickets)
+        fitted = what_fits(waiting, fresh, policy, purse, open_now, said)
+        self._left = fitted.waiting
+        for one in fitted.now:
+            await self._file_one(one, purse)
+
+    async def _file_one(self, one: HandOn, purse: Purse) -> None:
+        entry, order = one.entry, self._order
+        shown = bare(entry) if one.unattended else entry
+        filing = FileTicket(
+            tracker=order.tracker,
+            key=f"{order.name}:{entry.id}:{entry.times}",
+            team=order.team,
+            title=ticket_title(shown),
+            body=ticket_body(shown, self._repository.name, order.label if one.start else ""),
+            labels=(LABEL,),
+        )
+        ticket = await self._step(Tracker.file_ticket, filing, Tracker.step(f"File: {filing.title}"))
+        start = one.start and is_open(ticket)
+        if start:
+            await start_ticket(self._order_of(ticket, purse, self._leave(one)), again=False)
+            self._started += (ticket.identifier,)
+        self._written += (ticket.identifier,)
+        told = {
+            "standing": Standing.STARTED if start else Standing.TICKETED,
+            "ticket": ticket.ref,
+            "identifier": ticket.identifier,
+            "url": ticket.url,
+        }
+        self._learn(entry.model_copy(update=told))
+
+    def _order_of(self, ticket: Ticket, purse: Purse, unattended: str) -> TicketOrder:
+        order = self._order
+        workflow_id = names.ticket_workflow_id(ticket.ref)
+        return TicketOrder(
+            ref=ticket.ref,
+            identifier=ticket.identifier,
+            title=ticket.title[:300],
+            repository=order.repository,
+            base_branch=order.base_branch,
+            model=order.model,
+            reviewer_model=order.reviewer_model,
+            usd=purse.price or None,
+            label=order.label,
+            follow=order.follow,
+            ui=names.page(order.ui, workflow.info().namespace, workflow_id),
+            unattended=unattended,
+        )
+
+    def _leave(self, one: HandOn) -> str:
+        """Why the ticket may pass its gates by itself; empty: it may not."""
+        base = short(self._repository.base_sha)
+        said = f"WORKFLOW.md at {base}: triage level {self._policy.level:d}, kind {one.entry.kind}"
+        return said if one.unattended else ""
+
+    async def _tell_fixed(self, entry: Entry) -> None:
+        """On a draft that nobody has started: it is not needed any more."""
+        known = self._known(entry.id)
+        if not entry.ticket or not known or known.standing is not Standing.TICKETED or not self._is_open(entry.ticket):
+            return
+        remark = Remark(key=f"triage-fixed-{entry.id}-{entry.times}", text=fixed_words(entry))
+        saying = PostComment(ref=entry.ticket, remark=remark)
+        await self._step(Tracker.post_comment, saying, Tracker.step(f"Say that {entry.identifier} is not needed"))
+        self._written += (entry.identifier,)
+
+
+def _reported(entry: Entry, inbox: TicketRef, identifier: str, url: str) -> Entry:
+    said = {"standing": Standing.REPORTED, "ticket": inbox, "identifier": identifier, "url": url}
+    return entry.model_copy(update=said)
+
+
+def _waits(entry: Entry) -> bool:
+    return entry.standing is Standing.WAITING
