@@ -14,13 +14,16 @@ side_by_side := -n 4 --dist loadfile --no-loadscope-reorder
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: setup browser demo test test-fast check conformance bench bench-sandbox bench-ingress lock clean
+.PHONY: setup browser demo demo-triage test test-fast check conformance bench bench-sandbox bench-ingress lock clean
 
 setup: ## Python environment, Temporal server, sandbox tools
 	@PYTHON=$(PYTHON) infra/setup.sh
 
 demo: setup ## A ticket becomes a pull request, in the terminal and in the Temporal UI; no key needed
 	@$(served) $(bin)/python starter.py demo $(ARGS)
+
+demo-triage: setup ## A week of nights that find, show, ticket and stay silent, in about a minute; no key needed
+	@$(served) $(bin)/python starter.py demo --triage $(ARGS)
 
 test: browser check ## Every check and every test; the kill tests last and alone, since they need the machine
 	@$(bin)/python -m pytest $(side_by_side) -m "not crash" $(ARGS)

@@ -4,66 +4,17 @@ import asyncio
 import os
 import signal
 import sys
-from decimal import Decimal, InvalidOperation
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from infra.console import Console, run_cli
 from infra.exits import Told, exit_now
-from workflows.domain.decision import MOST_TOKENS, MOST_USD, NEEDS_PHASE, Action, Decision
-
-# What the commands need is imported by the commands, so that `pawl --help` and a mistyped word are answered at once.
-if TYPE_CHECKING:
-    from infra.settings import Settings
-
-
-class Group(click.Group):
-    """Lists its commands in the order in which a person meets them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-class Verb(click.Command):
-    """A command with what all of them have: `--json` and `--debug`, which `infra.console` reads."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params += [
-            click.Option(["--json"], is_flag=True, expose_value=False, help="Print JSON."),
-            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error came from."),
-        ]
-
-
-class Dollars(click.ParamType[Decimal]):
-    """An amount above zero, exact. Far beyond what a ticket costs, a slip of the keys is likelier than a wish."""
-
-    name = "usd"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            amount = Decimal(value.removeprefix("$"))
-        except InvalidOperation:
-            amount = Decimal(0)
-        if not amount.is_finite() or amount <= 0:
-            self.fail(f"{value!r} is not an amount of dollars above 0.", param, ctx)
-        if amount > MOST_USD:
-            self.fail(f"{value!r} is more than {MOST_USD:,} dollars, the most that can be given at once.", param, ctx)
-        return amount
-
-
-class Name(click.ParamType[str]):
-    """Of a ticket or a session. Nothing would name them all."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not value.strip():
-            self.fail("It is empty.", param, ctx)
-        return value
+from infra.schedule_verbs import schedule
+from infra.verbs import Dollars, Group, Name, Verb, dry_run, settings_of
+from workflows.domain.decision import MOST_TOKENS, NEEDS_PHASE, Action, Decision
 
 
 def _version() -> str:
@@ -71,12 +22,6 @@ def _version() -> str:
         return version("pawl")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unknown"
-
-
-def _settings(**given: Any) -> "Settings":
-    from infra.settings import Settings
-
-    return Settings(**given)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -89,17 +34,15 @@ def cli() -> None:
     """
 
 
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
-
-
 @cli.command(cls=Verb)
 @click.option("--yes", is_flag=True, help="Approve every gate by itself, for scripts.")
+@click.option("--triage", "week", is_flag=True, help="Live through a week of nightly triage instead.")
 @click.pass_obj
-def demo(console: Console, yes: bool) -> None:
+def demo(console: Console, yes: bool, week: bool) -> None:
     """Take one real ticket to a merged pull request on this machine. Needs no key."""
     from infra import demo as the_demo
 
-    code = the_demo.run(yes=yes, json=console.as_json)
+    code = the_demo.run(yes=yes, json=console.as_json, week=week)
     if code:
         raise Told(code)
 
@@ -115,7 +58,7 @@ def init(console: Console, kind: str, **typed: Any) -> None:
     """Make the columns, labels and webhook that Pawl needs in KIND, after showing them."""
     from infra.commands import initialising
 
-    initialising.init_linear(console, _settings(), initialising.InitRequest(**typed))
+    initialising.init_linear(console, settings_of(), initialising.InitRequest(**typed))
 
 
 @cli.command(cls=Verb)
@@ -125,7 +68,7 @@ def up(console: Console) -> None:
     from infra.commands import serving
     from infra.parts import Part
 
-    asyncio.run(serving.up(console, _settings(), tuple(Part)))
+    asyncio.run(serving.up(console, settings_of(), tuple(Part)))
 
 
 @cli.command(cls=Verb)
@@ -153,7 +96,7 @@ def run(console: Console, board: Path | None, watch: bool | None, **typed: Any) 
         dry_run=typed["dry_run"],
         watch=not console.as_json if watch is None else watch,
     )
-    settings = _settings() if board is None else _settings(board=board)
+    settings = settings_of() if board is None else settings_of(board=board)
     asyncio.run(starting.run(console, settings, request))
 
 
@@ -165,7 +108,7 @@ def list_(console: Console, waiting: bool, limit: int) -> None:
     """Show the tickets, the newest first, and the cards that were not started."""
     from infra.commands import tickets
 
-    asyncio.run(tickets.list_all(console, _settings(), waiting=waiting, limit=limit))
+    asyncio.run(tickets.list_all(console, settings_of(), waiting=waiting, limit=limit))
 
 
 @cli.command(cls=Verb)
@@ -175,7 +118,7 @@ def show(console: Console, ticket: str) -> None:
     """Tell the story of TICKET so far: phases, gates, sessions, cost, pull request."""
     from infra.commands import tickets
 
-    asyncio.run(tickets.show(console, _settings(), ticket))
+    asyncio.run(tickets.show(console, settings_of(), ticket))
 
 
 @cli.command(cls=Verb)
@@ -186,7 +129,7 @@ def show(console: Console, ticket: str) -> None:
     "--kind",
     "kinds",
     multiple=True,
-    help="prompt, steer, answer, intent, tool, state, kept, turn, egress. May be repeated.",
+    help="prompt, steer, answer, intent, tool, state, kept, turn, tried, egress. May be repeated.",
 )
 @click.option("--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.pass_obj
@@ -195,7 +138,7 @@ def events(console: Console, session: str, first: int, last: int | None, kinds: 
     from infra.commands import records
 
     wanted = records.Slice(session=session, first=first, last=last, kinds=kinds, follow=follow)
-    asyncio.run(records.events(console, _settings(), wanted))
+    asyncio.run(records.events(console, settings_of(), wanted))
 
 
 _ACTIONS = {
@@ -222,7 +165,7 @@ def _add_action(action: Action, words: str) -> None:
         if action is Action.TOP_UP and typed["usd"] is None and typed["tokens"] is None:
             raise click.UsageError("Say by how much: --usd, --tokens or both.", click.get_current_context())
         decision = Decision(**typed)
-        asyncio.run(tickets.decide(console, _settings(), ticket, action, decision, dry_run=dry_run))
+        asyncio.run(tickets.decide(console, settings_of(), ticket, action, decision, dry_run=dry_run))
 
     params: list[click.Parameter] = [
         click.Argument(["ticket"], type=Name()),
@@ -251,7 +194,7 @@ def doctor(console: Console) -> None:
     """Look at everything Pawl needs and name the fix for what is broken."""
     from infra import doctor as the_doctor
 
-    asyncio.run(the_doctor.doctor(console, _settings()))
+    asyncio.run(the_doctor.doctor(console, settings_of()))
 
 
 @cli.command(cls=Verb)
@@ -261,7 +204,7 @@ def server(console: Console) -> None:
     from infra.commands import serving
     from infra.parts import Part
 
-    asyncio.run(serving.up(console, _settings(), (Part.SERVER,)))
+    asyncio.run(serving.up(console, settings_of(), (Part.SERVER,)))
 
 
 @cli.command(cls=Verb)
@@ -270,7 +213,7 @@ def gateway() -> None:
     from infra.commands import serving
     from infra.parts import Part
 
-    serving.become(_settings(), Part.GATEWAY)
+    serving.become(settings_of(), Part.GATEWAY)
 
 
 @cli.command(cls=Verb)
@@ -279,7 +222,7 @@ def worker() -> None:
     from infra.commands import serving
     from infra.parts import Part
 
-    serving.become(_settings(), Part.WORKER)
+    serving.become(settings_of(), Part.WORKER)
 
 
 @cli.command(cls=Verb)
@@ -288,7 +231,7 @@ def serve() -> None:
     from infra.commands import serving
     from infra.parts import Part
 
-    serving.become(_settings(), Part.INGRESS)
+    serving.become(settings_of(), Part.INGRESS)
 
 
 @cli.command(cls=Verb)
@@ -299,7 +242,10 @@ def sync(console: Console, tracker: str, days: float) -> None:
     """Look at TRACKER, or at all, for whatever no webhook has told. Needs a running worker."""
     from infra.commands import syncing
 
-    asyncio.run(syncing.sync(console, _settings(), tracker, days))
+    asyncio.run(syncing.sync(console, settings_of(), tracker, days))
+
+
+cli.add_command(schedule)
 
 
 def main() -> NoReturn:

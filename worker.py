@@ -14,6 +14,7 @@ from temporalio.client import Client, Plugin
 
 from activities.agent.builtin import BuiltinAgent
 from activities.agent.models import load_apis
+from activities.audit.file import FileAudit
 from activities.context.repository import RepositoryContext
 from activities.forge.bare_git import BareGitForge
 from activities.forge.router import ForgeRouter
@@ -21,12 +22,15 @@ from activities.intake import TemporalIntake
 from activities.interceptor import StepInterceptor
 from activities.journal.decisions import keep_decisions
 from activities.journal.sql import SqlJournal
+from activities.members import PlacesMembers
 from activities.model.gateway import GatewayModel, GatewayRuns
+from activities.notebook.file import FileNotebook
 from activities.notify.console import ConsoleNotify
 from activities.notify.everywhere import EverywhereNotify
 from activities.outside import outside
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.orphans import sweep_orphans
+from activities.schedules import TemporalSchedules
 from activities.sweeping import sweeping
 from activities.tracker.board import BoardTracker
 from activities.tracker.router import TrackerRouter
@@ -48,13 +52,17 @@ from infra.temporal import connect, exit_now
 from workflows import names
 from workflows.digest import DigestFlow
 from workflows.filing import Filing
+from workflows.hearing import Hearing
+from workflows.loop import Loop
 from workflows.ports import Port
 from workflows.ports.sandbox import BadSpec, PolicyUnsupported, SandboxError
 from workflows.session import Session
+from workflows.sweep import Sweep
 from workflows.sync import Sync
 from workflows.ticket import Ticket
+from workflows.triage import Triage
 
-FLOWS = (Ticket, Session, Sync, Filing, DigestFlow)
+FLOWS = (Ticket, Session, Sync, Filing, Hearing, DigestFlow, Loop, Triage, Sweep)
 Capabilities = Callable[[Settings, Client], AbstractAsyncContextManager[list[Port]]]
 
 
@@ -72,8 +80,9 @@ async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]
     ):
         checkouts = SandboxCheckouts(sandbox, elsewhere.clones, journal)
         tracker = TrackerRouter({"board": BoardTracker(settings.board_folder), **elsewhere.trackers})
+        orphans = partial(sweep_orphans, sandbox, partial(is_under_way, client))
         sweeps = {
-            "Orphaned sandboxes": partial(sweep_orphans, sandbox, partial(is_under_way, client)),
+            "Orphaned sandboxes": orphans,
             "Unused prepared images": ImageUses(sandbox, journal).sweep,
         }
         agent = BuiltinAgent(
@@ -89,11 +98,15 @@ async def ports(settings: Settings, client: Client) -> AsyncGenerator[list[Port]
                     tracker,
                     ForgeRouter(BareGitForge(settings.forge_folder, elsewhere.clones, journal), elsewhere.forges),
                     RepositoryContext(elsewhere.clones, journal),
+                    FileNotebook(settings.triage_folder),
+                    FileAudit(home / "audit.log"),
                     GatewayModel(gateway, secret),
-                    SandboxWorkspace(sandbox, checkouts, journal),
+                    SandboxWorkspace(sandbox, checkouts, journal, orphans),
                     agent,
                     EverywhereNotify([ConsoleNotify(home / "notes.log"), *elsewhere.places]),
                     TemporalIntake(client, tracker, table.terms(settings), elsewhere.redeliver),
+                    TemporalSchedules(client),
+                    PlacesMembers(client, table.terms(settings), elsewhere.people),
                 ]
         finally:
             await agent.close()

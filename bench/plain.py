@@ -17,10 +17,11 @@ from workflows.domain.change import Change, CheckReport, PullRequest, Repository
 from workflows.domain.policy import Policy
 from workflows.domain.pull import PullSeen, PullState
 from workflows.domain.session import WorkspaceOrder
-from workflows.ports.context import Context, GatherContext, GatheredContext
+from workflows.ports.context import Context, GatherContext, GatheredContext, GatherEvidence
 from workflows.ports.forge import (
     AnswerThread,
     ClosePullRequest,
+    FindRecent,
     Forge,
     LookAtPullRequest,
     MarkReady,
@@ -31,8 +32,11 @@ from workflows.ports.forge import (
     PublishChange,
     ReadDiff,
     ReadJobLogs,
+    Recent,
     RerunJobs,
     ShowCheck,
+    SweepBranches,
+    Swept,
 )
 from workflows.ports.journal import Journal
 from workflows.ports.sandbox import BadSpec
@@ -45,6 +49,8 @@ from workflows.ports.workspace import (
     PrepareWorkspace,
     Ran,
     RunChecks,
+    Runs,
+    TryCommand,
     Workspace,
     WorkspaceReady,
 )
@@ -116,6 +122,14 @@ class PlainWorkspace(Workspace):
         return CheckReport(ok=ok, summary=f"{CHECK.name}: {'passed' if ok else 'failed'}", log=log)
 
     @activity.defn
+    async def try_command(self, request: TryCommand) -> Runs:
+        return Runs(runs=request.times, failed=0)
+
+    @activity.defn
+    async def sweep_sandboxes(self) -> int:
+        return 0
+
+    @activity.defn
     async def carry_over(self, request: CarryOver) -> Carried:
         """Its base never moves."""
         return Carried(state=request.workspace.state)
@@ -134,6 +148,10 @@ class PlainContext(Context):
         policy = Policy(checks=(CHECK,), budget=Budget(turns_per_session=TURNS_PER_SESSION))
         text = await self.journal.keep_text(ticket_text(request.ticket))
         return GatheredContext(policy=policy, ticket_text=text, guide="")
+
+    @activity.defn
+    async def gather_evidence(self, request: GatherEvidence) -> str:
+        return await self.journal.keep_text("")
 
 
 @dataclass
@@ -201,6 +219,14 @@ class PlainForge(Forge):
     @activity.defn
     async def answer_thread(self, answer: AnswerThread) -> None:
         await self._write("answers", answer.key, answer.text)
+
+    @activity.defn
+    async def find_recent(self, search: FindRecent) -> Recent:
+        return Recent()
+
+    @activity.defn
+    async def sweep_branches(self, sweep: SweepBranches) -> Swept:
+        return Swept()
 
     @activity.defn
     async def show_check(self, check: ShowCheck) -> None:

@@ -10,6 +10,7 @@ from infra.files import locked
 from infra.pages import MOST_BYTES, FrontMatter, Page
 from workflows.domain.events import phase_of, rests
 from workflows.domain.ticket import Phase, Ticket
+from workflows.domain.written import carries, is_open, rewritten
 
 __all__ = [
     "COMMENTS",
@@ -26,12 +27,18 @@ __all__ = [
     "drafted",
     "list_tickets",
     "move",
+    "open_tickets",
     "read",
+    "rewrite",
     "watch",
 ]
 
 MOST_NEW_BYTES = MOST_BYTES // 2
 """The rest of what a page may have is for the comments that people and Pawl write on the card."""
+
+
+MOST_REWRITTEN = MOST_NEW_BYTES // 5
+"""Characters of a body that Pawl writes anew: in any alphabet the card stays readable."""
 
 
 class HeldByAnother(Exception):
@@ -98,6 +105,38 @@ def list_tickets(folder: Path) -> Listing:
     return listing
 
 
+def open_tickets(folder: Path, labels: tuple[str, ...], most: int) -> list[Ticket]:
+    """Those whose column is not a final phase, which carry all of the labels; whose file changed last, first. Cards
+    that cannot be read are left out.
+    """
+    found: list[Ticket] = []
+    for path in sorted(cards.card_paths(folder), key=_changed, reverse=True):
+        try:
+            ticket = read(folder, path.stem)
+        except (BadCard, CardMissing):
+            continue
+        if is_open(ticket) and carries(ticket, labels):
+            found.append(ticket)
+        if len(found) == most:
+            break
+    return found
+
+
+def rewrite(folder: Path, ticket_id: str, title: str, body: str) -> Ticket:
+    """Another title and text; what people noted in the text stays, and so does everything else on the card. Raises
+    CardMissing, BadCard.
+    """
+
+    def put(card: Card) -> None:
+        if card.ticket.title != title.strip():
+            card.page.head.set("title", title.strip())
+        text = rewritten(card.ticket.body, body, MOST_REWRITTEN)
+        if card.ticket.body != text:
+            card.page.set_body(COMMENTS, text)
+
+    return cards.change(folder, ticket_id, put)
+
+
 def claim(folder: Path, ticket_id: str, account: str, version: int | None) -> Ticket:
     """Write the account on the card. Claiming again for the same account changes nothing.
 
@@ -143,3 +182,11 @@ def comment(folder: Path, ticket_id: str, key: str, text: str) -> Ticket:
 def _say(card: Card, key: str, text: str) -> None:
     if not card.page.has_comment(key):
         card.page.add_comment(COMMENTS, key, text)
+
+
+def _changed(path: Path) -> tuple[int, int, str]:
+    """When the file changed last, 0 when it is gone by now; of two at once the one with the higher number."""
+    try:
+        return path.stat().st_mtime_ns, len(path.name), path.name
+    except OSError:
+        return 0, 0, path.name

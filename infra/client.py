@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from opentelemetry import trace
@@ -111,6 +111,20 @@ async def list_tickets(client: Client, *, waiting: bool = False, limit: int = 10
     query = "WorkflowType = 'Ticket'"
     if waiting:
         query += f" AND ExecutionStatus = 'Running' AND {names.NEEDS_PERSON.name} = true"
+    with translated("the list of tickets"):
+        found = client.list_workflows(query, limit=limit, rpc_timeout=CALL)
+        return [await _line(execution) async for execution in found]
+
+
+async def tickets_since(
+    client: Client, since: datetime, *, waiting: bool = False, limit: int = 2_000
+) -> list[TicketLine]:
+    """The tickets that are under way or ended after the moment; with `waiting` only those that wait for a person."""
+    query = "WorkflowType = 'Ticket' AND "
+    running = "ExecutionStatus = 'Running'"
+    query += (
+        f"{running} AND {names.NEEDS_PERSON.name} = true" if waiting else f"({running} OR CloseTime > '{_at(since)}')"
+    )
     with translated("the list of tickets"):
         found = client.list_workflows(query, limit=limit, rpc_timeout=CALL)
         return [await _line(execution) async for execution in found]
@@ -227,6 +241,10 @@ def _quoted(name: str) -> str:
     """As a visibility query takes it: it reads backslashes as escapes."""
     escaped = name.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _refs(name: str) -> list[TicketRef]:

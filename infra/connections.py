@@ -38,6 +38,8 @@ class Connection(_Told):
     """The fields whose variables only workers see."""
     INGRESS: ClassVar[tuple[str, ...]] = ()
     """Those that only the ingress sees."""
+    HEARD_BY: ClassVar[tuple[str, ...]] = ("webhook_secret_env",)
+    """Those of them without which nothing that comes from there is believed; one is enough."""
 
     def variables(self, fields: tuple[str, ...]) -> set[str]:
         return {name for field in fields if (name := getattr(self, field))}
@@ -117,6 +119,7 @@ class OpenProject(Connection):
 class Slack(Connection):
     WORKER = ("bot_token_env",)
     INGRESS = ("signing_secret_env", "app_token_env", "bot_token_env")
+    HEARD_BY = ("signing_secret_env", "app_token_env")
 
     kind: Literal["slack"] = "slack"
     url: str = SLACK_URL

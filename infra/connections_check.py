@@ -11,6 +11,7 @@ from infra.connections import (
     read_connections,
     secrets_in,
 )
+from infra.connections_keys import unheard, valid_key
 from infra.errands import Reach, Reached, answer
 from infra.exits import Exit
 from infra.findings import Finding, Health
@@ -50,7 +51,7 @@ def _let_in(settings: Settings, name: str, one: AnyConnection, reach: Reach) -> 
 
 def _fix(settings: Settings, name: str, one: AnyConnection, kind: Exit) -> str:
     if kind is Exit.AUTH:
-        return f"Set {' or '.join(sorted(one.variables(one.WORKER)))} to what is valid at {one.url}."
+        return valid_key(one)
     return f"Check the network, and url under [connections.{name}] in {connections_file(settings)}: {one.url}."
 
 
@@ -70,6 +71,8 @@ def _ours(one: AnyConnection) -> tuple[str, str]:
 def _heard(settings: Settings, table: Connections, name: str, one: AnyConnection) -> list[Finding]:
     """How what happens there is heard of; nothing where no tickets of it are wanted and no secret is set."""
     check = f"news of {name}"
+    if problem := unheard(table).get(name):
+        return [Finding(check=check, health=Health.BROKEN, what=problem.cause, fix=problem.next_step)]
     if isinstance(one, Slack) and secrets_in(one.app_token_env):
         return [Finding(check=check, health=Health.OK, what="by socket mode")]
     variable = one.signing_secret_env if isinstance(one, Slack) else one.webhook_secret_env

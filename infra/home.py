@@ -78,6 +78,18 @@ def ui_link(ui: str, workflow_id: str, run_id: str) -> str:
     return f"{ui}/namespaces/default/workflows/{quote(workflow_id, safe='')}/{run_id}/history"
 
 
+def ui_of(settings: Settings) -> str:
+    """Where people open the Temporal UI; empty when it is not ours to know."""
+    stack = stack_file(settings)
+    return settings.ui_url or (stack.ui if stack else "")
+
+
+def schedule_link(settings: Settings, name: str) -> str:
+    """The page of a schedule in the Temporal UI; empty when the UI is not ours to know."""
+    ui = ui_of(settings)
+    return f"{ui}/namespaces/default/schedules/{quote(name, safe='')}" if ui else ""
+
+
 def made(settings: Settings) -> Path:
     """The home folder, created for its owner only."""
     return private_folder(settings.home)

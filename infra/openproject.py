@@ -1,4 +1,4 @@
-"""OpenProject as Pawl reads it: the same for what a webhook brings and for what a look finds."""
+"""OpenProject as Pawl reads it, by a webhook and by a look alike."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 from pydantic.alias_generators import to_camel
 
 from workflows.domain.events import phase_of
-from workflows.domain.intake import CardSeen, WordsSaid
+from workflows.domain.intake import WordsSaid
 from workflows.domain.model import Record
 from workflows.domain.people import Person, Trust
 from workflows.domain.ticket import Phase, Ticket, TicketRef
@@ -50,6 +50,11 @@ class Status(Wire):
 class Project(Wire):
     id: int
     identifier: str
+
+
+class User(Wire):
+    id: int
+    name: str = ""
 
 
 class CardLinks(Wire):
@@ -132,9 +137,11 @@ class Note(Record):
     at: int = 0
     """The status it had when Pawl last wrote: where it has another one now, a person moved it."""
     lock: int = 0
-    """The lock version that this very write leads to: as long as the card has it, nobody has changed anything since."""
+    """The lock version that this very write leads to: no two writes leave the same text, so each counts as a change."""
     filed: str = ""
     """The digest of the key it was filed under, where Pawl filed it."""
+    labels: tuple[str, ...] = ()
+    """Those Pawl has given it: most versions of OpenProject have no labels, and none lets them be made."""
 
     @property
     def text(self) -> str:
@@ -173,7 +180,8 @@ class Place:
         return note if note.on in (0, card.id) else Note()
 
     def moved(self, card: WorkPackage) -> bool:
-        """Whether a person has moved a claimed card since Pawl last wrote."""
+        """Whether a claimed card stands elsewhere than where Pawl put it, by the note on it. People can write there, so
+        this frees a card at most; who asked and decided is read from the journal."""
         note = self.note(card)
         return bool(note.by) and note.at != card.links.status.id
 
@@ -182,10 +190,6 @@ class Place:
         phase = phase_of(self.column(card.links.status.title or ""))
         rests = phase is Phase.TODO or (phase is not None and phase.is_final)
         return "" if rests and self.moved(card) else self.note(card).by
-
-    def untouched(self, card: WorkPackage) -> bool:
-        """Whether Pawl was the last to change the card. Comments are no change."""
-        return 0 < card.lock_version <= self.note(card).lock
 
     def ref(self, number: int) -> TicketRef:
         return TicketRef(tracker=self.name, id=str(number))
@@ -200,25 +204,16 @@ class Place:
             body=(card.description.raw if card.description else None) or "",
             status=self.column(status.title or ""),
             version=version(card),
-            labels=tuple(label.title for label in card.links.labels if label.title),
+            labels=self.labels(card),
             url=f"{self.url}/work_packages/{card.id}",
             team=parts.project.identifier if parts.project else team,
             closed=parts.status.is_closed if parts.status else status.id in closed,
         )
 
-    def seen(self, card: WorkPackage, ticket: Ticket, us: int, by: Person | None = None) -> CardSeen:
-        """`us` is the id of Pawl's own user."""
-        moved = self.moved(card)
-        if self.untouched(card):
-            by = Person(place=self.name, id=str(us), trust=Trust.OURS)
-        return CardSeen(
-            id=f"{card.links.status.title if moved else 'card'}@{card.updated_at}",
-            card=ticket,
-            at=card.at,
-            by=by,
-            moved=moved,
-            assigned=bool(us) and card.links.assignee.id == us,
-        )
+    def labels(self, card: WorkPackage) -> tuple[str, ...]:
+        """What people see as such, and what Pawl has noted."""
+        shown = [label.title for label in card.links.labels if label.title]
+        return tuple({name.casefold(): name for name in (*self.note(card).labels, *shown)}.values())
 
     def heard(self, said: Activity, ref: TicketRef, card: Ticket | None, us: "Us", trust: Trust) -> WordsSaid:
         text, addressed = us.without_mention(said.said)
@@ -241,6 +236,8 @@ class Us:
     id: int
     handle: str = "pawl"
     """What people write after an @ where they do not pick the user from the list."""
+    name: str = ""
+    """As the journal calls it."""
 
     def without_mention(self, text: str) -> tuple[str, bool]:
         """The text without what addresses us, and whether anything did: a mention in what somebody quotes does not."""

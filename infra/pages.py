@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from workflows.domain.written import closed
+
 MOST_BYTES = 1_000_000
 MOST_VALUES = 10_000
 _FENCE = re.compile(r"---[ \t]*")
@@ -167,6 +169,16 @@ class Page:
     def body(self, heading: str) -> str:
         """The text above the heading (`## Comments`)."""
         return self._split(heading)[0].strip("\n")
+
+    def set_body(self, heading: str, text: str) -> None:
+        """Replace the text above the heading, whatever it holds: nothing in it passes for the heading or a comment."""
+        lines = closed(unmarked(text).strip("\n")).split("\n")
+        for at in _outside_fences(lines):
+            if lines[at].strip().lower() == heading.lower():
+                lines[at] = f"#{lines[at].strip()}"
+        below = self._split(heading)[1]
+        said = "\n".join(lines)
+        self.text = f"\n{said}\n\n{below}" if below else f"\n{said}\n"
 
     def has_comment(self, key: str) -> bool:
         """Wherever on the page: whoever edits it may have moved the comment."""

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from temporalio.envconfig import ClientConfig
 
 from infra import home
-from infra.connections import USUAL, read_connections, secret
+from infra.connections import USUAL, read_connections
+from infra.connections_keys import is_heard
 from infra.gateway.settings import GatewaySettings
 from infra.settings import Settings
 
@@ -66,7 +67,7 @@ def _hidden(settings: Settings, part: Part, inherited: Mapping[str, str]) -> fro
 
 def takes_webhooks(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Whether any connection can be told anything: a secret is there that signs it."""
-    return any(secret(name, environ) for name in read_connections(settings, environ).variables("ingress"))
+    return any(is_heard(one, environ) for one in read_connections(settings, environ).connections.values())
 
 
 def server_is_elsewhere() -> bool:

@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     """Folder of the local board. Default: `board` in home."""
     forge: Path | None = None
     """Folder of the local forge's bare repositories and pull requests. Default: `forge` in home."""
+    triage: Path | None = None
+    """Folder of what triage remembers of each repository. Default: `triage` in home."""
     connections: Path | None = None
     """The file with outside services and routes. Default: `connections.toml` in home, if there is one."""
     repository: str = ""
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     @property
     def forge_folder(self) -> Path:
         return self.forge or self.home / "forge"
+
+    @property
+    def triage_folder(self) -> Path:
+        return self.triage or self.home / "triage"
 
     def database(self, name: str, configured: str) -> str:
         return configured or f"sqlite:///{self.home / name}.db"

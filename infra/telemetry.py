@@ -9,18 +9,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from typing import Protocol, cast
 
-from opentelemetry import metrics, trace
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from temporalio import activity, workflow
 from temporalio.client import Plugin
-from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
 
 _KEYS = re.compile(
     r"""
@@ -45,14 +37,16 @@ def redacted(text: str) -> str:
     return _KEYS.sub("[redacted]", text)
 
 
+class Exporter(Protocol):
+    def shutdown(self) -> None: ...
+
+
 @dataclass
 class Telemetry:
     """What `set_up` started: `plugins` go to the Temporal client, `shut_down` sends what is left."""
 
     plugins: list[Plugin] = field(default_factory=list[Plugin])
-    _exporters: list[BatchSpanProcessor | MeterProvider] = field(
-        default_factory=list[BatchSpanProcessor | MeterProvider]
-    )
+    _exporters: list[Exporter] = field(default_factory=list[Exporter])
 
     def shut_down(self) -> None:
         for exporter in self._exporters:
@@ -67,14 +61,9 @@ def set_up(service: str) -> Telemetry:
     """
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return Telemetry()
-    resource = Resource.create({"service.name": service})
-    spans = BatchSpanProcessor(OTLPSpanExporter())
-    tracing = create_tracer_provider(resource=resource)
-    tracing.add_span_processor(spans)
-    trace.set_tracer_provider(tracing)
-    measuring = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource)
-    metrics.set_meter_provider(measuring)
-    return Telemetry([OpenTelemetryPlugin()], [spans, measuring])
+    from infra.otlp import exporting
+
+    return exporting(service)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

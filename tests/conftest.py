@@ -41,13 +41,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LONG = (
-    "test_whole_ticket.py",
-    "test_contract.py",
     "test_ordinary_user.py",
+    "test_contract.py",
     "test_demo.py",
-    "test_cli.py",
+    "test_whole_ticket.py",
+    "test_demo_live.py",
+    "test_forge_contract.py",
+    "test_forge_standing.py",
     "test_by_command_line.py",
     "test_up.py",
+    "test_doctor_connections.py",
+    "test_init_linear.py",
+    "test_hostile_preparation.py",
     "test_files.py",
     "test_sweep.py",
 )

@@ -15,3 +15,9 @@ def test_only_the_whole_conformance_run_replaces_the_page(arguments: str, is_pub
     ran = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout
     assert "> docs/" not in ran, "a run that dies would leave an empty page"
     assert (f"mv build/sandbox-conformance.md {PAGE}" in ran) is is_published
+
+
+def test_the_week_of_triage_is_a_demo() -> None:
+    argv = ["make", "--dry-run", "--no-print-directory", "demo-triage", "ARGS=--yes"]
+    ran = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert ran.splitlines()[-1].endswith("starter.py demo --triage --yes")

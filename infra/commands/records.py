@@ -74,12 +74,15 @@ def _kinds(wanted: Slice) -> list[EntryKind]:
 
 
 async def _under(settings: Settings, store: JournalStore, wanted: Slice) -> str:
-    """The session as it was named, when the journal knows it; else the account of the ticket of that name."""
+    """The session as it was named, when the journal knows it; else the account of the ticket of that name, or the
+    session of it that is named as remarks on tickets name it (`words.session_name`)."""
     if await asyncio.to_thread(_knows, store, wanted.session):
         return wanted.session
     try:
-        client = await connect(settings, wait_seconds=3)
-        return (await ticket_status(client, await find_ticket(client, wanted.session))).account
+        client, key = await connect(settings, wait_seconds=3), _KEY.fullmatch(wanted.session)
+        ticket = key["ticket"] if key else wanted.session
+        account = (await ticket_status(client, await find_ticket(client, ticket))).account
+        return f"{account.rpartition('.')[0]}{wanted.session.removeprefix(ticket)}" if key else account
     except PawlError as error:
         if wanted.follow:
             return wanted.session

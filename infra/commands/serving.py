@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from infra import home, temporal
 from infra.connections import connections_file, read_connections
+from infra.connections_keys import out_of_use, unheard
 from infra.console import Console, safe
 from infra.exits import Misused
 from infra.gateway.settings import GatewaySettings
@@ -109,7 +110,11 @@ def _teller(console: Console) -> Callable[[StackEvent], None]:
 
 
 def _say_where(console: Console, stack: Stack, parts: tuple[Part, ...]) -> None:
-    running = home.stack_file(stack.settings)
+    running, table = home.stack_file(stack.settings), read_connections(stack.settings)
+    lacking = out_of_use(table) if Part.WORKER in parts else {}
+    closed = unheard(table) if Part.INGRESS in parts else {}
+    for name, problem in (closed | lacking).items():
+        _say_out_of_use(console, name, problem)
     if console.as_json:
         console.line({"up": running})
         return
@@ -121,10 +126,16 @@ def _say_where(console: Console, stack: Stack, parts: tuple[Part, ...]) -> None:
     if Part.GATEWAY in parts:
         say(f"Gateway      {stack.settings.gateway_url}")
     say(f"Logs         {stack.settings.home / 'logs'}")
-    table = read_connections(stack.settings)
     if Part.INGRESS in parts and takes_webhooks(stack.settings, os.environ):
         say(f"Webhooks     {stack.ingress_url}/hooks/NAME")
-    if Part.WORKER in parts and table.connections:
-        say(f"Connections  {', '.join(table.connections)}; looked at every {table.poll_seconds} s")
+    if Part.WORKER in parts and (used := [name for name in table.connections if name not in lacking]):
+        say(f"Connections  {', '.join(used)}; looked at every {table.poll_seconds} s")
     if Part.WORKER in parts:
         say("Ready. In another terminal: pawl run TICKET --repo PATH_OR_URL")
+
+
+def _say_out_of_use(console: Console, name: str, problem: Misused) -> None:
+    if console.as_json:
+        console.line({"out_of_use": {"connection": name, "why": problem.cause, "next": problem.next_step}})
+    else:
+        console.terminal.print(f"[yellow]The connection {name} is out of use: {safe(str(problem))}[/]")

@@ -1,7 +1,6 @@
 """`pawl run`: from a card to a running ticket."""
 
 import asyncio
-import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from infra.gateway.player import TAPE
 from infra.gateway.tape import Tape, TapeError, read_tape
 from infra.gateway_client import keep_tape
 from infra.pages import BadPage, FrontMatter, Page
+from infra.repositories import named_repository
 from infra.settings import Settings
 from infra.temporal import connect
 from workflows import names
@@ -49,8 +49,8 @@ class RunRequest(Record):
 async def run(console: Console, settings: Settings, request: RunRequest) -> None:
     settings = home.located(settings)
     _same_board(settings)
-    repository, tape = _repository(request.repository), _tape(request)
-    model = f"{TAPE}:{tape.digest}" if tape else _model(settings, request)
+    repository, tape = named_repository(request.repository), _tape(request)
+    model = f"{TAPE}:{tape.digest}" if tape else named_model(request.model or settings.model)
     card = _card(settings, request)
     order = TicketOrder(
         ref=card.ref,
@@ -244,27 +244,14 @@ def _label(tape: Tape) -> str:
     )
 
 
-def _model(settings: Settings, request: RunRequest) -> str:
-    model = request.model or settings.model
+def named_model(model: str, otherwise: str = "; or play a tape: --tape FILE.") -> str:
+    """The model, if it can be one. Raises Misused."""
     if ":" not in model:
         raise Misused(
             f"{model!r} is not a model." if model else "No model is named.",
-            "Give --model provider:model or set PAWL_MODEL, for example anthropic:claude-sonnet-4-5; "
-            "or play a tape: --tape FILE.",
+            "Give --model provider:model or set PAWL_MODEL, for example anthropic:claude-sonnet-4-5" + otherwise,
         )
     return model
-
-
-def _repository(named: str) -> str:
-    """A local path as an absolute one, since the worker runs elsewhere; a URL as it is."""
-    path = Path(named).expanduser()
-    if named.strip() and path.exists():
-        return str(path.resolve())
-    if re.match(r"https?://[^/]*@", named):
-        raise Misused("The URL of the repository holds a password, which would be kept in records.", "Leave it out.")
-    if ":" not in named:  # neither a URL nor host:path
-        raise NotFound(f"There is no repository {named!r}.", "Give a folder or a git URL.")
-    return named
 
 
 def _same_board(settings: Settings) -> None:

@@ -181,6 +181,8 @@ def _tell_status(terminal: Terminal, status: TicketStatus, spent: Mapping[str, S
     if status.pull_request:
         places.append(f"pull request {status.pull_request.number}: {status.pull_request.url}")
     terminal.print(safe("\n" + ", ".join(place for place in places if place)))
+    if status.unattended:
+        terminal.print(safe(f"It may pass gates by itself: {status.unattended}"))
     if status.sessions:
         terminal.print(_sessions(status, spent))
     for sentence in status.story:

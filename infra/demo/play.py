@@ -1,40 +1,31 @@
 """The demo from beginning to end: one ticket, two gates, one kill, one receipt."""
 
 import asyncio
-import shlex
-import shutil
 import signal
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from infra import board, client, home
-from infra.demo.gate import Gate
+from infra import board, client
+from infra.demo.attend import attend, command, pawl, pull_requests, show_places
 from infra.demo.project import Project, prepare
 from infra.demo.receipt import Receipt, lines, receipt
 from infra.demo.screen import Screen
-from infra.demo.stage import clear, leave_others_alone, own_home, running, settings_for
-from infra.demo.story import Story, Turns, tell_troubles
+from infra.demo.stage import clear, handed_in, leave_others_alone, own_home, running, settings_for
+from infra.demo.story import Turns
 from infra.demo.terms import CEILING, SCRIPTED, Terms, terms
 from infra.demo.watch import kill_in_the_middle
 from infra.exits import Exit, Refused, Told
-from infra.following import statuses
-from infra.gateway.player import TAPE
-from infra.gateway.tape import read_tape
-from infra.gateway_client import keep_tape
 from infra.journal import JournalStore, journal_of
 from infra.settings import Settings
 from infra.stack import Stack
-from workflows.domain.decision import Action
 from workflows.domain.order import TicketOrder, TicketOutcome
 from workflows.domain.ticket import Phase
 from workflows.ports.journal import EntryKind
 
 TICKET = "ENG-1"
 _HERE = Path(__file__).parent
-_LOOK_SECONDS = 0.2
 _MOST_TURNS = 10_000
 
 
@@ -119,7 +110,7 @@ async def _announce(screen: Screen, agreed: Terms, root: Path, *, asks: bool) ->
 async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Screen, *, yes: bool) -> Made:
     """Put the ticket on the board, start it and stay with it to its end."""
     settings = stack.settings
-    model = agreed.model or await _tape(settings)
+    model = agreed.model or await handed_in(settings, "tape.jsonl")
     title, _, body = (_HERE / "ticket.md").read_text().partition("\n")
     card = board.create_ticket(settings.board_folder, TICKET, title.removeprefix("# "), body, labels=("demo",))
     screen.line(f"{TICKET} is on the board: {card.url}")
@@ -143,49 +134,15 @@ async def _ticket_made(stack: Stack, project: Project, agreed: Terms, screen: Sc
 
 
 async def _watched(stack: Stack, journal: JournalStore, started: client.Started, screen: Screen, *, yes: bool) -> Made:
-    """Say what happens, ask where a person is needed, kill the worker once, and count at the end."""
-    link = home.ui_link(stack.ui_url, started.workflow_id, started.run_id)
-    screen.line(f"Watch it in the Temporal UI: {link}")
-
-    def elsewhere(action: Action) -> list[str]:
-        return [
-            f"Another terminal:    {_command(stack.settings, f'{action} {TICKET}')}",
-            f'The Temporal UI:     {link} -> "Send a Signal" -> {action}',
-        ]
-
-    gate = Gate(screen, stack.client, started.workflow_id, yes=yes, elsewhere=elsewhere)
-    beside = [
-        asyncio.create_task(tell_troubles(stack.client, started.workflow_id, screen)),
-        asyncio.create_task(kill_in_the_middle(stack, journal, screen)),
-    ]
-    story, turns, account = Story(screen), Turns(journal, screen), ""
-    try:
-        async for status in statuses(stack.client, started.workflow_id, _LOOK_SECONDS):
-            await turns.tell()
-            story.tell(status)
-            account = status.account
-            await gate.attend(status)
-            for task in beside:
-                if task.done():
-                    task.result()
-    finally:
-        await gate.close()
-        for task in beside:
-            task.cancel()
-        await asyncio.wait(beside)
-    outcome = await client.ticket_outcome(stack.client, started.workflow_id)
-    if outcome is None:
-        raise Refused(
-            f"{TICKET} was ended in Temporal, without a word of its own.",
-            "The Temporal UI shows by whom; the demo begins anew: `make demo`.",
-        )
-    screen.line(f"{outcome.phase}: {outcome.summary}", "bold")
+    """Stay with the ticket, kill the worker once, and count at the end."""
+    turns, kill = Turns(journal, screen), kill_in_the_middle(stack, journal, screen)
+    outcome, account = await attend(stack, started, TICKET, turns, screen, yes=yes, beside=(kill,))
     taken = journal.events(account, kinds=[EntryKind.TURN], limit=_MOST_TURNS)
     return Made(
         receipt(
             outcome,
             turns=len(taken),
-            pull_requests=_pull_requests(stack.settings),
+            pull_requests=pull_requests(stack.settings),
             events=stack.events,
             seconds=screen.seconds,
         ),
@@ -193,45 +150,19 @@ async def _watched(stack: Stack, journal: JournalStore, started: client.Started,
     )
 
 
-async def _tape(settings: Settings) -> str:
-    """Hand the tape to the gateway; the name of the model that plays it."""
-    data = (_HERE / "tape.jsonl").read_bytes()
-    await keep_tape(settings, data)
-    return f"{TAPE}:{read_tape(data).digest}"
-
-
-def _pull_requests(settings: Settings) -> int:
-    """How many the local forge holds, by its files."""
-    return sum(1 for _ in settings.forge_folder.glob("*.pulls/*/pull.md"))
-
-
 def _show(screen: Screen, made: Made, settings: Settings) -> None:
     screen.text()
     screen.text("The receipt", "bold")
     for what, much in lines(made.receipt, made.outcome):
         screen.text(f"  {what:<26} {much}")
-    screen.text()
-    screen.text("Where to look next", "bold")
     places = [
         ("the ticket with its comments", str(settings.board_folder / f"{TICKET}.md")),
         ("the pull request", made.outcome.pull_request.url if made.outcome.pull_request else "none was opened"),
-        ("the Temporal UI, again", _command(settings, "up")),
-        ("your own repository", f"{_pawl()} up, and in another terminal"),
-        ("", f"{_pawl()} run TICKET --repo PATH_OR_URL"),
+        ("the Temporal UI, again", command(settings, "up")),
+        ("your own repository", f"{pawl()} up, and in another terminal"),
+        ("", f"{pawl()} run TICKET --repo PATH_OR_URL"),
     ]
-    for what, where in places:
-        screen.text(f"  {what:<30} {where}")
-
-
-def _command(settings: Settings, words: str) -> str:
-    """A `pawl` command for another terminal, as it works on this machine."""
-    return f"PAWL_HOME={shlex.quote(str(settings.home))} {_pawl()} {words}"
-
-
-def _pawl() -> str:
-    """The program as it can be typed here: by name where PATH has it, else the one beside this Python."""
-    beside = Path(sys.executable).with_name("pawl")
-    return "pawl" if shutil.which("pawl") or not beside.exists() else shlex.quote(str(beside))
+    show_places(screen, places)
 
 
 def _exit_code(receipt: Receipt) -> int:

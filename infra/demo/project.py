@@ -7,6 +7,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from infra.demo.fetch import Pin, fetch_missing
 from workflows.domain.model import Record
@@ -63,7 +64,17 @@ PACKAGES = (
 """What the library and its test suite import, all of it plain Python."""
 
 _HERE = Path(__file__).parent
-_DATE = "2026-11-21T00:00:00Z"
+
+
+class Author(NamedTuple):
+    """Who commits, and when."""
+
+    name: str = "Pawl demo"
+    email: str = "demo@pawl.invalid"
+    at: str = "2026-11-21T00:00:00Z"
+
+
+_DEMO = Author()
 
 
 class Project(Record):
@@ -86,7 +97,7 @@ class Project(Record):
         return str(self.python / "bin") if self.python else ""
 
 
-def prepare(home: Path, say: Callable[[str], None] = lambda _: None) -> Project:
+def prepare(home: Path, say: Callable[[str], None] = lambda _: None, author: Author = _DEMO) -> Project:
     """Make the project below `home`, fetching only what is not there yet. Raises OutOfReach.
 
     Nothing of what is fetched is built or run on this machine: the release is unpacked, its tests run in the sandbox.
@@ -97,7 +108,7 @@ def prepare(home: Path, say: Callable[[str], None] = lambda _: None) -> Project:
     if not packages.is_dir():
         _appear(packages, lambda folder: _unpack([downloads / pin.file for pin in PACKAGES], folder))
     shutil.rmtree(repository, ignore_errors=True)
-    _appear(repository, lambda folder: _commit(downloads / LIBRARY.file, folder))
+    _appear(repository, lambda folder: _commit(downloads / LIBRARY.file, folder, author))
     return Project(repository=repository, packages=packages, python=_python_for_sandbox())
 
 
@@ -118,7 +129,7 @@ def _unpack(wheels: Iterable[Path], folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _commit(release: Path, folder: Path) -> None:
+def _commit(release: Path, folder: Path, author: Author) -> None:
     """The same two commits, with the same ids, on every machine."""
     with tarfile.open(release) as archive:
         for member in archive:
@@ -127,20 +138,21 @@ def _commit(release: Path, folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(stream.read())
                 path.chmod(0o644)
-    _git(folder, "init", "--quiet", "--initial-branch=main")
-    _git(folder, "add", "--all", "--force")
-    _git(folder, "commit", "--quiet", f"--message={LIBRARY.package} {LIBRARY.version}, as released")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "--quiet", f"--message={LIBRARY.package} {LIBRARY.version}, as released", author=author)
     shutil.copy(_HERE / "WORKFLOW.md", folder / "WORKFLOW.md")
     (folder / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--message=How Pawl works on this repository")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message=How Pawl works on this repository", author=author)
 
 
-def _git(folder: Path, *words: str) -> None:
+def git(folder: Path, *words: str, author: Author = _DEMO) -> None:
+    """Git without anybody's settings."""
     identity = {
         f"GIT_{who}_{what}": value
         for who in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "Pawl demo"), ("EMAIL", "demo@pawl.invalid"), ("DATE", _DATE))
+        for what, value in (("NAME", author.name), ("EMAIL", author.email), ("DATE", author.at))
     }
     environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **identity}
     subprocess.run(["git", *words], cwd=folder, env=environment, check=True, capture_output=True)

@@ -14,6 +14,9 @@ from infra.demo.screen import Screen
 from infra.demo.terms import Terms
 from infra.errands import errand
 from infra.exits import Refused
+from infra.gateway.player import TAPE
+from infra.gateway.tape import read_tape
+from infra.gateway_client import keep_tape
 from infra.secrets import INSTALLATION
 from infra.settings import Settings
 from infra.stack import Stack
@@ -36,6 +39,7 @@ def own_home(operators: Settings, root: Path) -> Settings:
         "home": root,
         "board": root / "board",
         "forge": root / "forge",
+        "triage": root / "triage",
         "gateway_secret": "",
         "installation": "",
         "journal_url": "",
@@ -64,6 +68,13 @@ def clear(own: Settings, tell: Callable[[str], None]) -> None:
         for old in own.home.iterdir():
             if old.name not in _STAYS:
                 shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
+
+
+async def handed_in(settings: Settings, tape: str) -> str:
+    """Hand a tape of this folder to the gateway; the name of the model that plays it."""
+    data = (Path(__file__).parent / tape).read_bytes()
+    await keep_tape(settings, data)
+    return f"{TAPE}:{read_tape(data).digest}"
 
 
 @asynccontextmanager

@@ -4,19 +4,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import quote
 
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from infra.client import CALL, start_ticket
 from infra.exits import NotFound, OutOfReach
 from infra.slack.filing import file_task
+from infra.slack.hearing import have_heard
 from infra.temporal import translated
 from workflows import names
 from workflows.domain.chat import TaskAsked
-from workflows.domain.intake import Happening, Leave, Move, Nudge, Start, TellMove, TellWords, Terms, decide
+from workflows.domain.intake import AskWho, Happening, Leave, Move, Nudge, Start, TellMove, TellWords, Terms, decide
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder
+from workflows.domain.people import Trust
 from workflows.domain.ticket import TicketRef
 
 CARD_MOVED, SAID, PULL_REQUEST_MOVED = "card-moved", "said", "pull-request-moved"
@@ -31,13 +32,15 @@ class Done(StrEnum):
     TOLD = "told"
     TOO_OLD = "older than the run"
     NOBODY = "no run to tell"
+    ASKED = "who said it is asked for"
+    ASKED_BEFORE = "asked for before"
     LEFT = "left"
 
 
 async def attend(client: Client, happening: Happening, terms: Terms) -> list[str]:
     """Do about a happening what is to be done; what became of it, for the log. Once it returns, Temporal has it on
     disk. Raises PawlError when Temporal did not take all of it: then it may be attended to again."""
-    if isinstance(happening, TaskAsked):
+    if isinstance(happening, TaskAsked) and happening.by.trust is Trust.MEMBER:
         with _reached():
             return ["filed" if await file_task(client, happening, terms) else "filed before"]
     return [
@@ -60,13 +63,15 @@ async def carry(client: Client, move: Move, ui: str = "") -> Done:
                 return await _tell(client, move.ref, SAID, move.words, move.at if move.words.stop else None)
             case Nudge():
                 return await _nudge(client, move)
+            case AskWho():
+                return Done.ASKED if await have_heard(client, move.said) else Done.ASKED_BEFORE
             case Leave():
                 return Done.LEFT
 
 
 def _linked(order: TicketOrder, namespace: str, ui: str) -> TicketOrder:
     """With the page of its run for people, where they can open the Temporal UI."""
-    page = f"{ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(names.ticket_workflow_id(order.ref), safe='')}"
+    page = names.page(ui, namespace, names.ticket_workflow_id(order.ref))
     return order.model_copy(update={"ui": page}) if ui else order
 
 

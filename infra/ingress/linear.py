@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from infra.ingress.door import Delivery, Door, Stale, Unsigned, delivery_id, hex_digests, is_one_of, json_only
 from infra.ingress.door import real_secrets as real
@@ -18,10 +18,11 @@ from infra.ingress.linear_payload import (
     SessionDelivery,
     Stamp,
     User,
+    id_of_prompt,
 )
 from infra.ingress.mention import Mention
 from infra.ingress.payload import milliseconds, moment, parsed
-from workflows.domain.intake import CardSeen, Happening, WordsSaid
+from workflows.domain.intake import Asking, CardSeen, Happening, WordsSaid
 from workflows.domain.people import Person, Trust
 from workflows.domain.ticket import Ticket, TicketRef
 
@@ -94,6 +95,19 @@ class LinearDoor(Door):
             by=self._actor(delivery.actor) if delivery.actor else None,
             moved=moved,
             assigned=bool(self._ours & {issue.delegate_id, issue.assignee_id}),
+            asking=self._asking(issue, delivery.updated_from or {}),
+        )
+
+    def _asking(self, issue: IssuePayload, before: Mapping[str, Any]) -> Asking:
+        """`before` holds what the change has changed, as it was: what else the card shows stood there already."""
+        at, held = moment(issue.updated_at), before.get("labelIds")
+        holders = {"delegateId": issue.delegate_id, "assigneeId": issue.assignee_id}
+        given = any(name in before and holder in self._ours for name, holder in holders.items())
+        return Asking(
+            filed=moment(issue.created_at or issue.updated_at),
+            column=at if "stateId" in before else None,
+            labels={one.name: at for one in issue.labels if isinstance(held, list) and one.id not in held},
+            given=at if given else None,
         )
 
     def _comment(self, delivery: CommentDelivery) -> tuple[Happening, ...]:
@@ -115,14 +129,16 @@ class LinearDoor(Door):
 
     def _session(self, delivery: SessionDelivery) -> tuple[Happening, ...]:
         """A session begins where somebody delegates the issue or mentions Pawl. The thread's first comment is what was
-        said only where its author began the session with it; other words come by their own delivery."""
+        said only where its author began the session with it; other words come by their own delivery, those of the
+        comment in another thread that it was spawned from too."""
         session = delivery.agent_session
         if session.issue is None:
             return ()
         card, at = self._named(session.issue), moment(session.created_at)
         by = self._user(session.creator) if session.creator else None
         comment = session.comment
-        if comment and by and comment.user_id == by.id and not delivery.previous_comments:
+        spawned = session.source_comment_id not in (None, comment.id if comment else None)
+        if comment and by and comment.user_id == by.id and not (delivery.previous_comments or spawned):
             text = self._mention.without(comment.body)
             words = WordsSaid(
                 id=f"comment:{comment.id}", card=card, ref=card.ref, text=text, at=at, by=by, addressed=True
@@ -137,7 +153,7 @@ class LinearDoor(Door):
             return ()
         return (
             WordsSaid(
-                id=f"activity:{activity.id}",
+                id=id_of_prompt(activity.id, activity.source_comment_id, stop=activity.signal == "stop"),
                 ref=self._ref(issue),
                 text=self._mention.without(activity.text),
                 at=moment(activity.created_at or delivery.created_at),

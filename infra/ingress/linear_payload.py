@@ -35,6 +35,7 @@ class State(CamelPayload):
 
 
 class Label(CamelPayload):
+    id: str = ""
     name: str
 
 
@@ -54,6 +55,7 @@ class NamedIssue(CamelPayload):
 class IssuePayload(NamedIssue):
     state: State
     labels: tuple[Label, ...] = ()
+    created_at: str = ""
     updated_at: Annotated[str, Field(max_length=40)]
     archived_at: str | None = None
     trashed: bool | None = None
@@ -91,6 +93,8 @@ class ActivityPayload(CamelPayload):
     user: User | None = None
     user_id: str | None = None
     created_at: str = ""
+    source_comment_id: Annotated[str | None, Field(max_length=100)] = None
+    """The comment that says the same, where a person wrote one."""
 
     @property
     def text(self) -> str:
@@ -106,6 +110,8 @@ class SessionPayload(CamelPayload):
     issue: NamedIssue | None = None
     creator: User | None = None
     comment: CommentChild | None = None
+    source_comment_id: str | None = None
+    """The comment it was spawned from, where that is of another thread."""
 
 
 class IssueDelivery(CamelPayload):
@@ -124,3 +130,10 @@ class SessionDelivery(CamelPayload):
     agent_session: SessionPayload
     agent_activity: ActivityPayload | None = None
     previous_comments: tuple[CommentChild, ...] | None = None
+
+
+def id_of_prompt(activity: str, comment: str | None, *, stop: bool) -> str:
+    """Names what was said in an agent session, by a delivery and by a look alike. Whoever writes there writes a comment
+    as well, which is told by a way of its own: its id counts, so that the words are heard once. An order to stop is
+    more than its words, and nothing that was heard before may swallow it."""
+    return f"comment:{comment}" if comment and not stop else f"activity:{activity}"

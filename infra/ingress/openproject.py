@@ -1,7 +1,8 @@
 """OpenProject's webhooks.
 
 They are signed and carry no time and no id, so a delivery that was recorded can be sent again: it names the same
-happenings, and those are acted on once. A delivery does not say who changed a card nor who is a member.
+happenings, and those are acted on once. A delivery does not say who changed a card nor who is a member: cards wait for
+the next look, which asks OpenProject.
 """
 
 import hashlib
@@ -11,17 +12,15 @@ from collections.abc import Collection, Mapping
 from pydantic import ValidationError
 
 from infra.ingress.door import Delivery, Door, Unreadable, Unsigned, is_one_of, real_secrets
-from infra.openproject import Activity, Place, Us, Wire, WorkPackage
+from infra.openproject import Activity, Place, Us, Wire
 from workflows.domain.intake import Happening, WordsSaid
 from workflows.domain.people import Trust
 
-CARD_EVENTS = ("work_package:created", "work_package:updated")
 COMMENT_EVENTS = ("work_package_comment:comment", "work_package_comment:internal_comment")
 
 
 class Payload(Wire):
     action: str
-    work_package: WorkPackage | None = None
     activity: Activity | None = None
 
 
@@ -53,8 +52,6 @@ class OpenProjectDoor(Door):
         return Delivery(id=name, event=said.action, happenings=(happening,) if happening else ())
 
     def _told(self, said: Payload) -> Happening | None:
-        if said.action in CARD_EVENTS and said.work_package:
-            return self._place.seen(said.work_package, self._place.ticket(said.work_package), self._us.id)
         if said.action in COMMENT_EVENTS and said.activity:
             return self._words(said.activity)
         return None

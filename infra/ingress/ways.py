@@ -1,99 +1,71 @@
 """Every way in that the table of connections and the secrets of this process make."""
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from temporalio.client import Client
 
-from infra.connections import Connections, GitHub, Linear, OpenProject, Slack, secret, secrets_in
+from infra.connections import AnyConnection, Connections, GitHub, Linear, OpenProject, Slack, secrets_in
+from infra.connections_keys import is_heard, unheard, without_secret
 from infra.exits import Misused
 from infra.ingress.deliver import attend
 from infra.ingress.door import Door
 from infra.ingress.github import GitHubDoor
+from infra.ingress.late import LateDoor
 from infra.ingress.linear import LinearDoor
 from infra.ingress.openproject import OpenProjectDoor
-from infra.ingress.slack import SlackDoor
 from infra.openproject import Place, Us
-from infra.slack.hands import Hands
-from infra.slack.home import home_of
-from infra.slack.readings import Readings
-from infra.slack.socket import Socket
+from infra.slack.arrival import Arrival
 from workflows.domain.intake import Happening, Terms
+
+_LOG = logging.getLogger("pawl.ingress")
 
 
 @asynccontextmanager
 async def ways_in(table: Connections, terms: Terms, client: Client) -> AsyncGenerator[list[Door]]:
-    """The doors of webhooks, while connections without a public address are kept open.
+    """The doors of webhooks, one for each connection, while connections without a public address are kept open. What
+    keeps a connection out of use is said once; its door answers 503 with it, and the others are open.
 
-    Raises Misused when there is no way in at all and for a Linear without its app_user, NoAccess and OutOfReach for a
-    Slack that does not say who we are.
+    Raises Misused when there is no way in at all.
     """
-    doors = [*_linear(table), *_github(table), *_openproject(table)]
+    if not any(is_heard(one) for one in table.connections.values()):
+        raise Misused(
+            "The ingress has no door: no connection has the secret of a webhook, and no app token of Slack.",
+            "Set LINEAR_WEBHOOK_SECRET, PAWL_GITHUB_WEBHOOK_SECRET or another of docs/operate/connections.md.",
+        )
+    shut = unheard(table)
     async with AsyncExitStack() as open_:
-        sockets = 0
-        for name, slack in table.of(Slack):
-            signing, app_token = secrets_in(slack.signing_secret_env), secret(slack.app_token_env)
-            if not signing and not app_token:
-                continue
-            bot = secret(slack.bot_token_env)
-            token = bot.get_secret_value() if bot else ""
-            hands, readings = Hands(token, slack.url), await _readings(name, slack, token)
-            if app_token:
-                deliver = partial(_deliver, client, terms)
-                socket = Socket(app_token.get_secret_value(), readings, deliver, hands, slack.url)
-                await open_.enter_async_context(socket)
-                sockets += 1
-            if signing:
-                open_.push_async_callback(hands.close)
-                doors.append(SlackDoor(signing, readings, hands))
-        if not doors and not sockets:
-            raise Misused(
-                "The ingress has no door: no connection has the secret of a webhook, and no app token of Slack.",
-                "Set LINEAR_WEBHOOK_SECRET, PAWL_GITHUB_WEBHOOK_SECRET or another of docs/operate/connections.md.",
-            )
+        doors: list[Door] = []
+        for name, one in table.connections.items():
+            if problem := shut.get(name):
+                _LOG.warning("The connection %s is out of use: %s", name, problem)
+                doors.append(LateDoor(name, f"The connection {name} is out of use: {problem}"))
+            elif not is_heard(one):  # it is looked at instead
+                doors.append(LateDoor(name, str(without_secret(name, one))))
+            elif isinstance(one, Slack):
+                arrival = Arrival(name, one, partial(_deliver, client, terms))
+                await arrival.begin(open_)
+                doors.append(arrival.door)
+            else:
+                doors.append(_door(name, one))
         yield doors
 
 
-def _linear(table: Connections) -> list[Door]:
-    doors: list[Door] = []
-    for name, linear in table.of(Linear):
-        if secrets := secrets_in(linear.webhook_secret_env):
-            if not linear.app_user:  # Pawl would take its own comments for a member's, and obey them
-                cause = f"Nobody says which user of Linear is Pawl's own in the connection {name}."
-                raise Misused(cause, f"Write app_user under [connections.{name}]: docs/operate/linear.md shows how.")
-            doors.append(LinearDoor(name, secrets, ours=[linear.app_user, *secrets_in(linear.client_id_env)]))
-    return doors
-
-
-def _github(table: Connections) -> list[Door]:
-    doors: list[Door] = []
-    for name, github in table.of(GitHub):
-        if secrets := secrets_in(github.webhook_secret_env):
-            doors.append(GitHubDoor(name, secrets, login=github.login, trigger=github.label))
-    return doors
-
-
-def _openproject(table: Connections) -> list[Door]:
-    doors: list[Door] = []
-    for name, project in table.of(OpenProject):
-        if secrets := secrets_in(project.webhook_secret_env):
-            place = Place(name, project.url.rstrip("/"), project.field, project.statuses)
-            doors.append(OpenProjectDoor(place, secrets, Us(project.user, project.login), project.members))
-    return doors
-
-
-async def _readings(name: str, slack: Slack, token: str) -> Readings:
-    team, user = slack.team, slack.bot_user
-    if token and not (team and user):
-        home = await home_of(token, slack.url)
-        team, user = team or home.team, user or home.user
-    if not team:
-        raise Misused(
-            f"Nobody says which workspace of Slack the connection {name} is.",
-            f"Set {slack.bot_token_env}, or write team and bot_user in connections.toml.",
-        )
-    return Readings(name, team, slack.channels, user)
+def _door(name: str, one: AnyConnection) -> Door:
+    match one:
+        case Linear():
+            ours = [one.app_user, *secrets_in(one.client_id_env)]
+            return LinearDoor(name, secrets_in(one.webhook_secret_env), ours=ours)
+        case GitHub():
+            return GitHubDoor(name, secrets_in(one.webhook_secret_env), login=one.login, trigger=one.label)
+        case OpenProject():
+            place = Place(name, one.url.rstrip("/"), one.field, one.statuses)
+            us = Us(one.user, one.login)
+            return OpenProjectDoor(place, secrets_in(one.webhook_secret_env), us, one.members)
+        case Slack():
+            raise ValueError("Slack's door opens when it is known which workspace it is.")
 
 
 async def _deliver(client: Client, terms: Terms, happenings: Sequence[Happening]) -> None:

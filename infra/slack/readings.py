@@ -1,4 +1,7 @@
-"""What Slack's payloads mean: the same whether they come over HTTP or over a socket."""
+"""What Slack's payloads mean: the same whether they come over HTTP or over a socket.
+
+They do not say of everybody who is a guest. Whoever may be a member is therefore UNPROVEN: Slack is asked who they are
+before what they say counts, by a worker and after the answer."""
 
 import json
 import re
@@ -38,7 +41,7 @@ _UNMAPPED = (
     "Pawl has nowhere to put a task from this channel. Whoever keeps it running can name a repository or a tracker for "
     "the channel `{channel}`; or ask in a channel that has one."
 )
-_PRESSED = "You approve `{hash}` of {name}. What comes of it is shown on the ticket."
+_PRESSED = "Your approval of `{hash}` of {name} is taken. What comes of it is shown on the ticket."
 _STRANGER = "Only members of this workspace may give Pawl tasks or decide for it."
 
 
@@ -111,6 +114,7 @@ class Readings:
             at=_moment(event.ts),
             by=self._speaker(callback, event, ours),
             addressed=addressed,
+            heard_in=f"{event.channel}:{event.thread_ts}" if event.thread_ts else event.channel,
         )
         return (said,)
 
@@ -126,7 +130,7 @@ class Readings:
 
     def _speaker(self, callback: EventCallback, event: Event, ours: Collection[str]) -> Person:
         home = event.user_team or event.team or ("" if callback.is_ext_shared_channel else callback.team_id)
-        trust = Trust.MEMBER if home and home in {self.team, *self.teams} and not event.bot_id else Trust.STRANGER
+        trust = Trust.UNPROVEN if home and home in {self.team, *self.teams} and not event.bot_id else Trust.STRANGER
         trust = Trust.OURS if event.user and event.user in ours else trust
         return Person(place=self.connection, id=event.user or event.bot_id or "unknown", trust=trust)
 
@@ -147,9 +151,9 @@ class Readings:
         delivery = done.trigger_id or pressed.action_ts
         if bound is None:
             return Reading(delivery, done.type)
-        if by.trust is not Trust.MEMBER:
+        if by.trust is Trust.STRANGER:
             return Reading(delivery, done.type, afterwards=Whisper(done.response_url, _STRANGER))
-        if view := modal(pressed.action_id, bound):
+        if view := modal(pressed.action_id, bound.model_copy(update={"channel": done.channel.id})):
             opening = Opening(done.trigger_id, view, done.response_url, _instead(pressed.action_id, bound))
             return Reading(delivery, done.type, afterwards=opening)
         if pressed.action_id != APPROVE:
@@ -163,6 +167,7 @@ class Readings:
             at=_moment(pressed.action_ts),
             by=by,
             addressed=True,
+            heard_in=done.channel.id,
         )
         told = Whisper(done.response_url, _PRESSED.format(hash=short(bound.subject), name=_name(bound)))
         return Reading(delivery, done.type, (words,), afterwards=told)
@@ -184,12 +189,13 @@ class Readings:
             at=datetime.now(UTC),  # a submission carries no time of its own
             by=self._presser(done.user),
             addressed=True,
+            heard_in=bound.channel,
         )
         return Reading(view.id, done.type, (words,))
 
     def _presser(self, user: User) -> Person:
         guest = user.is_restricted or user.is_ultra_restricted or user.is_stranger or user.is_bot
-        trust = Trust.MEMBER if user.team_id in {self.team, *self.teams} and not guest else Trust.STRANGER
+        trust = Trust.UNPROVEN if user.team_id in {self.team, *self.teams} and not guest else Trust.STRANGER
         return Person(place=self.connection, id=user.id, name=user.name or user.username, trust=trust)
 
     # The command
@@ -209,7 +215,7 @@ class Readings:
         if files is None:
             words = _UNMAPPED.format(channel=one_line(asked.channel_id, 30))
             return Reading(delivery, asked.command, reply=_ephemeral(words))
-        by = Person(place=self.connection, id=asked.user_id, name=asked.user_name, trust=Trust.MEMBER)
+        by = Person(place=self.connection, id=asked.user_id, name=asked.user_name, trust=Trust.UNPROVEN)
         task = TaskAsked(
             id=f"slack:{asked.trigger_id}",
             ref=TicketRef(tracker=self.connection, id=f"{asked.team_id}-{asked.channel_id}"),
@@ -217,6 +223,7 @@ class Readings:
             at=datetime.now(UTC),  # a command carries no time of its own
             by=by,
             addressed=True,
+            heard_in=asked.channel_id,
             tracker=files[0],
             team=files[1],
         )

@@ -1,11 +1,17 @@
 """Running `pawl` as a person or a script does: as a process of its own."""
 
+import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +38,7 @@ class Answer:
 
 
 ELSEWHERE = ("PAWL_", "TEMPORAL_")
+_STARTING = Lock()
 COLOURING = {"NO_COLOR", "FORCE_COLOR", "COLORTERM"}
 
 
@@ -44,17 +51,40 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def pawl(home: Path, *arguments: str, cwd: Path | None = None, **env: str) -> Answer:
-    """Run a command with its output piped."""
-    ran = subprocess.run(
-        [sys.executable, str(ROOT / "starter.py"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env=environment(home, **env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-    )
-    return Answer(ran.returncode, ran.stdout, ran.stderr)
+    """Run a command with its output in files."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _ran(arguments, environment(home, **env), cwd or Path.cwd(), (out.fileno(), err.fileno()))
+        out.seek(0)
+        err.seek(0)
+        return Answer(code, out.read().decode(), err.read().decode())
+
+
+def _ran(arguments: Sequence[str], env: dict[str, str], folder: Path, streams: tuple[int, int]) -> int:
+    """The exit code of a command, negative for a signal. Raises TimeoutError."""
+    order = json.dumps({"arguments": arguments, "environment": env, "folder": str(folder)}).encode()
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs, _STARTING:
+            socket.send_fds(_spare(), [order], [theirs.fileno(), *streams])
+        ours.settimeout(100)
+        return int(ours.recv(100))
+
+
+@cache
+def _spare() -> socket.socket:
+    """Where commands are ordered. Its process ends with this one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        spare = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "infra" / "spare_pawl.py")], stdin=theirs.fileno()
+        )
+
+    def end() -> None:
+        ours.close()
+        spare.wait()
+
+    atexit.register(end)
+    return ours
 
 
 def pawl_in_terminal(home: Path, *arguments: str, **env: str) -> Answer:

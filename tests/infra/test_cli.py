@@ -22,6 +22,7 @@ COMMANDS = [
     *("approve", "request-changes", "reject", "answer", "steer", "pause", "resume", "top-up", "take-over", "abort"),
     *("doctor", "server", "gateway", "worker", "serve", "sync"),
 ]
+LOOPS = ["triage", "sweep", "list", "pause", "resume", "trigger", "backfill", "delete"]
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
 CLOSED = "127.0.0.1:1"
 
@@ -50,12 +51,12 @@ def test_help_lists_every_command_in_the_order_people_meet_them(tmp_path: Path) 
     said = pawl(tmp_path, "--help")
     assert said.code == 0
     listed = re.findall(r"^  ([a-z-]+)  ", said.out.partition("Commands:")[2], re.MULTILINE)
-    assert listed == COMMANDS
+    assert listed == [*COMMANDS, "schedule"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"schedule {verb}" for verb in LOOPS)])
 def test_every_command_explains_itself_and_speaks_json(tmp_path: Path, command: str) -> None:
-    said = pawl(tmp_path, command, "--help")
+    said = pawl(tmp_path, *command.split(), "--help")
     assert said.code == 0
     assert "--json" in said.out
     assert "Usage: pawl" in said.out

@@ -41,6 +41,7 @@ class Installation:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.linear, self.github, self.openproject = FakeLinear(), FakeGitHub(home / "github"), OpenProjectDouble()
+        self.slack = slack.FakeSlack()
         self.table: dict[str, dict[str, str | int]] = {}
 
     def write(self, more: str = "") -> None:
@@ -68,6 +69,7 @@ async def ours(tmp_path: Path) -> AsyncIterator[Installation]:
         await open_.enter_async_context(ours.github.running())
         openproject = await open_.enter_async_context(serving(ours.openproject.app))
         chat = await open_.enter_async_context(slack.running())
+        ours.slack = chat
         ours.table = {
             "linear": {"url": f"{linear}/graphql"},
             "github": {"url": f"{ours.github.url}/api", "web_url": ours.github.url, "login": "Pawl[bot]"},
@@ -115,6 +117,14 @@ async def test_a_key_that_is_missing_and_a_service_that_is_away_or_busy_hide_not
     silent = found["news of slack"]
     assert (silent["health"], silent["fix"]) == ("note", "Set SLACK_SIGNING_SECRET, or SLACK_APP_TOKEN.")
     assert "nothing is worked on" in found["news of openproject"]["what"]
+
+
+async def test_a_slack_that_may_not_be_asked_who_people_are_is_told(ours: Installation) -> None:
+    ours.slack.scopes.clear()
+    told = (await ours.found(**KEYS))["connection slack"]
+    assert (told["health"], "It needs users:read. Add the scope" in told["what"] + told["fix"]) == ("broken", True), (
+        told
+    )
 
 
 async def test_who_we_are_is_held_against_the_table(ours: Installation) -> None:

@@ -107,3 +107,10 @@ def test_with_a_collector_spans_and_metrics_arrive_before_the_process_ends() -> 
         subprocess.run([sys.executable, "-c", work], env=env, cwd=ROOT, check=True, timeout=60)
         server.shutdown()
     assert {"/v1/traces", "/v1/metrics"} <= set(Collector.paths)
+
+
+def test_without_a_collector_nothing_of_it_is_loaded() -> None:
+    look = "import sys, worker, activities.errands; print([name for name in sys.modules if 'etry.sdk' in name])"
+    words = [sys.executable, "-c", look]
+    seen = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    assert seen.stdout == "[]\n"

@@ -118,3 +118,20 @@ def test_a_killed_supervisor_takes_the_server_along_and_frees_the_home(tmp_path:
         while not _is_gone(pid):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_a_connection_without_its_key_is_said_and_the_rest_runs(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "connections.toml").write_text('[connections.slack]\nbot_token_env = "ACME_SLACK_BOT"\n')
+    argv = [sys.executable, str(ROOT / "starter.py"), "up"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment(home), text=True) as running:
+        assert running.stdout is not None
+        try:
+            said = next(json.loads(line)["out_of_use"] for line in running.stdout if '{"out_of_use"' in line)
+            assert any('{"up"' in line for line in running.stdout)
+        finally:
+            running.terminate()
+    assert (said["connection"], said["why"]) == ("slack", "The connection slack has no key.")
+    assert said["next"] == "Set ACME_SLACK_BOT, then start Pawl again."
+    assert "The connection slack is out of use" in (home / "logs" / "worker.log").read_text()

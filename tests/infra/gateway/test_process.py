@@ -168,18 +168,20 @@ async def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, s
 async def test_two_gateways_on_one_database_do_not_buy_the_same_call(tmp_path: Path, provider: FakeProvider) -> None:
     provider.rules = [Rule(fault=Fault(kind="hang"), times=1)]
     home = tmp_path / "home"
-    async with running_gateway(home, provider.url, owner="one", answer_seconds=1.0) as one:
+    async with (
+        running_gateway(home, provider.url, owner="one", answer_seconds=3.0) as one,
+        running_gateway(home, provider.url, owner="two") as two,
+    ):
         token = await one.open()
         asking = asyncio.create_task(one.ask(token))
         await asked(provider)
-        async with running_gateway(home, provider.url, owner="two") as two:
-            refused = await two.ask(token)
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-            assert "in flight at the gateway one" in refused.json()["error"]["message"]
-            assert provider.total == 1
-            assert (await asking).status_code == 502
-            assert (await two.ask(token)).headers["x-pawl-answer"] == "bought"
-            assert (await one.ask(token)).headers["x-pawl-answer"] == "kept"
+        refused = await two.ask(token)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert "in flight at the gateway one" in refused.json()["error"]["message"]
+        assert provider.total == 1
+        assert (await asking).status_code == 502
+        assert (await two.ask(token)).headers["x-pawl-answer"] == "bought"
+        assert (await one.ask(token)).headers["x-pawl-answer"] == "kept"
     assert provider.total == 2
 
 

@@ -88,7 +88,6 @@ async def test_told_to_end_it_finishes_what_was_accepted(temporal: TemporalServe
     ("env", "words_"),
     [
         ({}, "no door"),
-        ({"LINEAR_API_KEY": "k", "LINEAR_WEBHOOK_SECRET": "s"}, "Write app_user under [connections.linear]"),
         ({"LINEAR_API_KEY": "k", "LINEAR_WEBHOOK_SECRET": "s", "TEMPORAL_PROFILE": "nobody"}, "TEMPORAL_PROFILE"),
     ],
 )

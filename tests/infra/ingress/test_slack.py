@@ -14,7 +14,7 @@ from tests.fakes.slack_person import Person, Signed, as_form, as_interaction, as
 from tests.fakes.slack_rules import Json
 from tests.infra.ingress.slack_desk import ADHOC, door, gate, read, words
 from workflows.domain.chat import APPROVE, Place, SlackChannel, TaskAsked
-from workflows.domain.intake import Leave, Start, TellWords, Terms, decide
+from workflows.domain.intake import AskWho, Leave, Start, TellWords, Terms, decide
 from workflows.domain.people import Trust
 
 
@@ -45,7 +45,10 @@ def test_a_mention_in_a_channel_is_a_task(ada: Person) -> None:
     assert (said.card.title, said.card.body) == ("Fix the login loop", "Fix the login loop\nIt <loops>.")
     route = ADHOC.route("slack")
     assert route
-    start, tell = decide(said, Terms(routes=(route,), model="m:x"))
+    terms = Terms(routes=(route,), model="m:x")
+    assert decide(said, terms) == (AskWho(said=said),)
+    vouched = said.model_copy(update={"by": said.by.model_copy(update={"trust": Trust.MEMBER})})
+    start, tell = decide(vouched, terms)
     assert isinstance(start, Start)
     assert isinstance(tell, TellWords)
     assert start.order.repository == "/src/shop"
@@ -77,7 +80,7 @@ def test_chatter_in_the_channel_is_nothing(ada: Person) -> None:
         ({"user_team": "T0OTHER"}, Trust.STRANGER),
         ({"bot_id": "B0OTHER"}, Trust.STRANGER),
         ({"user": BOT}, Trust.OURS),
-        ({}, Trust.MEMBER),
+        ({}, Trust.UNPROVEN),
     ],
 )
 def test_who_speaks_is_trusted_as_far_as_slack_vouches(ada: Person, change: Json, trust: Trust) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from infra.slack.hands import Hands
 from tests.fakes import slack as fake
-from tests.fakes.slack import BOT_TOKEN, FakeSlack
+from tests.fakes.slack import BOT_TOKEN, CHANNEL, FakeSlack
 from tests.fakes.slack_person import Person, as_interaction
 from tests.infra.ingress.slack_desk import HASH, REF, door, gate, read, words
 from workflows.domain.chat import ANSWER, APPROVE, REQUEST_CHANGES
@@ -33,7 +33,8 @@ async def test_an_approval_names_ticket_and_hash_and_counts_once(slack: FakeSlac
     assert (first.ref, first.text) == (REF, f"approve {HASH}")
     assert first.id == second.id, "a double click"
     assert first.by.key == "slack:U0ADA"
-    assert first.by.trust is Trust.MEMBER
+    assert first.by.trust is Trust.UNPROVEN, "Slack is asked before it counts"
+    assert first.heard_in == CHANNEL
     assert words(read(as_interaction(Person(slack, "U0BOB").press(head, APPROVE)))).id != first.id
     again = await gate(slack, key="acc/2")
     assert words(read(as_interaction(ada.press(again, APPROVE)))).id != first.id, "the same hash at a later gate"

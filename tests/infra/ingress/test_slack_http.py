@@ -13,8 +13,8 @@ from tests.fakes import slack as fake
 from tests.fakes.service import no_kept_connections, serving
 from tests.fakes.slack import BOT_TOKEN, FakeSlack
 from tests.fakes.slack_person import Person, Signed, as_form, as_interaction, as_json, signed
-from tests.infra.ingress.recorder import Recorder, ended, recording
-from tests.infra.ingress.slack_desk import HASH, door, gate
+from tests.infra.ingress.recorder import Recorder, ended
+from tests.infra.ingress.slack_desk import HASH, door, gate, working
 from workflows import names
 from workflows.domain.chat import APPROVE, REQUEST_CHANGES
 from workflows.domain.intake import Terms
@@ -35,11 +35,11 @@ async def sent(http: httpx.AsyncClient, url: str, request: Signed) -> httpx.Resp
 
 
 async def test_a_decision_reaches_its_ticket_once_and_a_modal_opens(client: Client, slack: FakeSlack) -> None:
-    ada, ref = Person(slack), TicketRef(tracker="linear", id=uuid4().hex)
+    ada, ref = Person(slack, f"U{uuid4().hex[:10].upper()}"), TicketRef(tracker="linear", id=uuid4().hex)
     hands = Hands(BOT_TOKEN, slack.api, slack.url)
     order = TicketOrder(ref=ref, identifier="ENG-12", repository="/src", model="m:x")
     app = Ingress([door(hands=hands)], Terms(), client).app()
-    async with recording(client), serving(app) as url, no_kept_connections() as http:
+    async with working(client, slack), serving(app) as url, no_kept_connections() as http:
         handle = await client.start_workflow(
             Recorder.run, order, id=names.ticket_workflow_id(ref), task_queue=names.WORK
         )
@@ -50,11 +50,14 @@ async def test_a_decision_reaches_its_ticket_once_and_a_modal_opens(client: Clie
         await hands.close()
         submitted = await sent(http, url, as_interaction(ada.submit(slack.views[0], "smaller")))
         assert (submitted.status_code, submitted.content) == (200, b"")
+        note = head["blocks"][-1]["block_id"].removeprefix("pawl-")
+        pressed, typed = f"slack:{note}:{APPROVE}:{ada.id}:{HASH}", f"slack:view:{slack.views[0]['id']}"
+        for one in (pressed, typed):
+            await client.get_workflow_handle(f"heard:slack:{one}").result()
         heard = await ended(client, handle.id)
-    note = head["blocks"][-1]["block_id"].removeprefix("pawl-")
     assert heard == [
-        f"slack:U0ADA said slack:{note}:{APPROVE}:U0ADA:{HASH}: approve {HASH}",
-        f"slack:U0ADA said slack:view:V1: request changes {HASH}: smaller",
+        f"slack:{ada.id} said {pressed}: approve {HASH}",
+        f"slack:{ada.id} said {typed}: request changes {HASH}: smaller",
     ]
 
 

@@ -11,7 +11,7 @@ from tests.fakes.linear.rows import Row
 from tests.system.outside.town import Town
 
 _VOLATILE = re.compile(
-    r"\b[0-9a-f]{12}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}[.\w]*|(?<=eng-1-)[0-9a-f]{8}"
+    r"\b[0-9a-f]{12}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}[.\w]*|(?<=eng-1-)[0-9a-f]{8}|(?<=ENG-1\.)[0-9a-f]{8}"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d UTC|127\.0\.0\.1:\d+|[0-9.]+(?= s[:, ])|(?<=/answer-)\d+"
 )
 """What differs between two runs: hashes, ids, times and ports."""

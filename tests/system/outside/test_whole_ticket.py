@@ -1,6 +1,8 @@
 """A whole ticket through real HTTP: delegated in Linear, red in CI, commented on at GitHub, merged, Done; and the same
 where most of what Linear and GitHub tell is lost, comes three times or too late."""
 
+import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from tests.system.outside import script
 from tests.system.outside.end import end_of, said_twice
 from tests.system.outside.person import options_of, whole_ticket
-from tests.system.outside.town import town
+from tests.system.outside.town import Town, town
 
 pytestmark = [pytest.mark.server, pytest.mark.sandbox, pytest.mark.timeout(300)]
 
@@ -26,7 +28,19 @@ async def end(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[dict[s
         assert "Write hello.txt." in plan_gate["content"]["body"]
         assert [len(options_of(gate)) for gate in (plan_gate, *merge_gates)] == [2, 2, 2, 2]
         assert said_twice(issue) == []
+        await _finds_the_session(there, plan_gate["content"]["body"])
+        last_word: str = session["activities"][-1]["content"]["body"]
+        assert "Strikes: 1 by CI, 1 by comments." in last_word
         yield await end_of(there, issue)
+
+
+async def _finds_the_session(there: Town, remark: str) -> None:
+    """By the name under the remark, which is short and not that of the journal."""
+    under = r"^_planner 1 · 1 turn · 990 tokens · .+ · `(ENG-1\.[0-9a-f]{8}\.planner1)`_$"
+    named = re.search(under, remark, re.MULTILINE)
+    assert named, remark
+    found = await asyncio.to_thread(there.up.pawl, "events", named[1], "--kind", "turn")
+    assert [entry["session"].endswith(named[1].removeprefix("ENG-1")) for entry in found.lines] == [True]
 
 
 def test_a_delegated_issue_becomes_one_merged_pull_request(end: dict[str, Any]) -> None:
