@@ -15,7 +15,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from infra.cards import TRACKER
@@ -25,7 +25,8 @@ from workflows import names
 from workflows.domain.decision import Action, Decision
 from workflows.domain.model import Record
 from workflows.domain.order import TicketOrder, TicketOutcome, TicketStatus
-from workflows.domain.ticket import Phase, TicketRef
+from workflows.domain.ticket import TicketRef
+from workflows.starting import shown
 
 CALL = timedelta(seconds=10)
 """How long a request to the server may take."""
@@ -87,18 +88,8 @@ async def _start(client: Client, order: TicketOrder, again: WorkflowIDReusePolic
                 order,
                 id=workflow_id,
                 task_queue=names.WORK,
-                task_timeout=names.DECISION,
                 id_reuse_policy=again,
-                static_summary=f"{order.identifier} {order.title}"[:200],
-                static_details=f"Repository {order.repository}, model {order.model}.",
-                memo={"title": order.title},
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(names.TICKET, order.identifier),
-                        SearchAttributePair(names.REPO, order.repository),
-                        SearchAttributePair(names.PHASE, Phase.TODO.value),
-                    ]
-                ),
+                **shown(order),
                 rpc_timeout=CALL,
             )
         except WorkflowAlreadyStartedError as running:
