@@ -27,7 +27,7 @@ from activities.model.gateway import GatewayModel, GatewayRuns
 from activities.notebook.file import FileNotebook
 from activities.notify.console import ConsoleNotify
 from activities.notify.everywhere import EverywhereNotify
-from activities.outside import outside
+from activities.opening import outside
 from activities.sandbox.choice import chosen_sandbox
 from activities.sandbox.orphans import sweep_orphans
 from activities.schedules import TemporalSchedules

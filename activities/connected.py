@@ -14,9 +14,9 @@ from activities.forge.github import GitHubForge
 from activities.forge.router import host_of
 from activities.git import Identity, TrustedClones
 from activities.git.command import as_the_machine
-from activities.github import App, GitHub, Token
+from activities.github import App, GitHub
 from activities.github.deliveries import redeliver_failures
-from activities.letting_in import a_web, linear_client
+from activities.letting_in import a_web, github_client, linear_client
 from activities.members import People
 from activities.notify.slack import SlackNotify
 from activities.outside import Outside
@@ -27,8 +27,8 @@ from activities.tracker.linear.tracker import LinearTracker
 from activities.tracker.openproject.tracker import OpenProjectTracker
 from activities.tracker.slack import SlackTracker
 from infra import connections
-from infra.connections import Connections, secret
-from infra.connections_keys import needed, out_of_use, private_key
+from infra.connections import Connections
+from infra.connections_keys import needed, out_of_use
 from infra.exits import Misused
 from infra.openproject import Place
 from workflows.domain.failures import Failure
@@ -111,17 +111,6 @@ def _use_github(
 
 async def _redelivered(app: App, since: datetime) -> int:
     return len(await redeliver_failures(app, max(since, datetime.now(UTC) - KEPT_BY_GITHUB)))
-
-
-async def github_client(name: str, one: connections.GitHub, open_: AsyncExitStack) -> GitHub:
-    """Open until `open_` ends. Raises Misused for a connection without its key."""
-    web = await a_web(open_)
-    url = one.url.rstrip("/")
-    if app_id := secret(one.app_id_env):
-        access = App(web, app_id.get_secret_value(), private_key(name, one.private_key_env), url)
-    else:
-        access = Token(needed(name, one.token_env, f"or {one.app_id_env} and {one.private_key_env}"))
-    return GitHub(web, access, url, one.web_url.rstrip("/"), one.graphql)
 
 
 def _use_slack(found: Outside, name: str, one: connections.Slack) -> None:

@@ -7,11 +7,10 @@ from contextlib import AsyncExitStack
 
 from temporalio.exceptions import ApplicationError
 
-from activities.connected import github_client
 from activities.github import App
 from activities.github.failures import Refused
 from activities.github.identity import VIEWER
-from activities.letting_in import a_web, linear_client
+from activities.letting_in import a_web, github_client, linear_client
 from activities.problems import problem_of
 from activities.slack.calls import SlackCalls
 from activities.tracker.linear import documents

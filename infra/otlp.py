@@ -8,13 +8,12 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from temporalio.client import Plugin
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
 
-from infra.telemetry import Telemetry
 
-
-def exporting(service: str) -> Telemetry:
-    """Send to what the environment names, from now on."""
+def exporting(service: str) -> tuple[list[Plugin], tuple[BatchSpanProcessor, MeterProvider]]:
+    """Send to what the environment names, from now on: plugins for the Temporal client, and what to shut down."""
     resource = Resource.create({"service.name": service})
     spans = BatchSpanProcessor(OTLPSpanExporter())
     tracing = create_tracer_provider(resource=resource)
@@ -22,4 +21,4 @@ def exporting(service: str) -> Telemetry:
     trace.set_tracer_provider(tracing)
     measuring = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource)
     metrics.set_meter_provider(measuring)
-    return Telemetry([OpenTelemetryPlugin()], [spans, measuring])
+    return [OpenTelemetryPlugin()], (spans, measuring)

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, cast
@@ -46,7 +46,7 @@ class Telemetry:
     """What `set_up` started: `plugins` go to the Temporal client, `shut_down` sends what is left."""
 
     plugins: list[Plugin] = field(default_factory=list[Plugin])
-    _exporters: list[Exporter] = field(default_factory=list[Exporter])
+    _exporters: Sequence[Exporter] = ()
 
     def shut_down(self) -> None:
         for exporter in self._exporters:
@@ -63,7 +63,8 @@ def set_up(service: str) -> Telemetry:
         return Telemetry()
     from infra.otlp import exporting
 
-    return exporting(service)
+    plugins, exporters = exporting(service)
+    return Telemetry(plugins, exporters)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -13,7 +13,8 @@ from temporalio.exceptions import ApplicationError
 from activities.forge.bare_git import BareGitForge
 from activities.forge.router import ForgeRouter
 from activities.journal.sql import SqlJournal
-from activities.outside import Outside, outside
+from activities.opening import outside
+from activities.outside import Outside
 from activities.tracker.router import TrackerRouter
 from infra.connections import read_connections
 from infra.journal import journal_of
