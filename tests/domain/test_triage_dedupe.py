@@ -65,8 +65,37 @@ def test_a_flaky_test_is_the_same_finding_as_a_failing_one() -> None:
     assert out.known == 1
 
 
-def test_one_report_raises_a_thing_once() -> None:
-    assert len(sorted_out(finding(), finding(f"`{NAME}`")).fresh) == 1
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        f"`{NAME}`",
+        f"./{NAME}",
+        f' "././{NAME}()" ',
+        NAME.replace("::", " ::\n"),
+        NAME.replace("/", "\\"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.FAILING_TEST, Kind.LINT, Kind.OTHER, Kind.BROKEN_BUILD])
+def test_one_report_raises_a_thing_once_however_it_is_spelled(spelled: str, kind: Kind) -> None:
+    assert len(sorted_out(finding(), finding(spelled, kind)).fresh) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (finding("src/a.py:E501", Kind.LINT), finding("src/a.py:E502", Kind.LINT)),
+        (finding("leftpad", Kind.DEPENDENCY), finding("leftpad", Kind.LINT)),
+        (finding(NAME), finding(f"other/{NAME}")),
+        (finding(f"{NAME}[1]"), finding(f"{NAME}[2]")),
+    ],
+)
+def test_what_differs_is_raised_by_itself(one: TriageFinding, other: TriageFinding) -> None:
+    assert len(sorted_out(one, other).fresh) == 2
+
+
+def test_the_ids_that_state_files_hold_stay() -> None:
+    assert finding_id(Kind.FAILING_TEST, NAME) == "a3b55a1e65"
+    assert finding_id(Kind.LINT, "src/a.py:E501") == "d9ed67d203"
 
 
 @pytest.mark.parametrize(

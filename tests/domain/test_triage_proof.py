@@ -49,6 +49,8 @@ def test_the_verdict_is_a_count(runs: int, failed: int, says: Verdict) -> None:
         (Kind.FAILING_TEST, "tests/a.py::test_b", "test_b"),
         (Kind.FLAKY_TEST, "tests/a.py::Class::test_b[1-x/y]", "test_b"),
         (Kind.FAILING_TEST, "`pkg.mod.TestIt.test_b`", "pkg.mod.TestIt.test_b"),
+        (Kind.FAILING_TEST, "./tests\\a.py :: test_b()", "test_b"),
+        (Kind.OTHER, "tests/a.py::test_b", "test_b"),
         (Kind.LINT, "src/a.py:E501", "E501"),
         (Kind.DEPENDENCY, "leftpad", "leftpad"),
         (Kind.FAILING_TEST, "::", "::"),

@@ -242,6 +242,18 @@ _SAME_THING = {Kind.FLAKY_TEST: Kind.FAILING_TEST}
 
 
 def finding_id(kind: Kind, subject: str) -> str:
-    """The same for the same thing, however it was worded around its name."""
-    name = re.sub(r"\s+", " ", subject.strip().strip("`'\"")).casefold()
-    return hashlib.sha256(f"{_SAME_THING.get(kind, kind)}\n{name}".encode()).hexdigest()[:10]
+    """The same for the same thing, however its name was spelled, and whatever a test's id was called."""
+    same = Kind.FAILING_TEST if is_test_id(subject) else _SAME_THING.get(kind, kind)
+    return hashlib.sha256(f"{same}\n{name_of(subject).casefold()}".encode()).hexdigest()[:10]
+
+
+def name_of(subject: str) -> str:
+    """A subject in the one spelling of many: with slashes, and without quotes, blanks between its parts, `./` in front
+    and `()` behind."""
+    name = re.sub(r"\s+", " ", subject.replace("\\", "/")).strip("`'\" ")
+    return re.sub(r"^(\./+)+|\(\)$", "", re.sub(r" ?(::?) ?", r"\1", name))
+
+
+def is_test_id(subject: str) -> bool:
+    """Whether it is written as test runners write one, `tests/a.py::test_b`."""
+    return "::" in subject

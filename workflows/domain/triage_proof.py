@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from workflows.domain.triage import Entry, Kind, Standing, Tried, Verdict
+from workflows.domain.triage import Entry, Kind, Standing, Tried, Verdict, is_test_id, name_of
 
 MOST_TRIED = 20
 """New findings whose commands are run in one night, and as many old ones. The others wait for the next night."""
@@ -24,9 +24,9 @@ def verdict(runs: int, failed: int) -> Verdict:
 def must_name(entry: Entry) -> str:
     """What a failing run has to name to count: the last part of the subject, `test_b` of `tests/a.py::test_b[1]`. A
     command that fails for another reason proves nothing."""
-    if entry.kind not in _NAMED:
+    if entry.kind not in _NAMED and not is_test_id(entry.subject):
         return ""
-    whole = entry.subject.strip().strip("`'\"")
+    whole = name_of(entry.subject)
     plain = re.sub(r"\[.*\]$", "", whole)
     parts = [part for part in re.split(r"::|[/:\s]", plain) if part]
     return parts[-1] if parts else whole
