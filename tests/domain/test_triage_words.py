@@ -43,6 +43,10 @@ def test_what_shows_it_is_said_with_its_numbers(goes: tuple[Tried, ...], words: 
         ("Fix the\nlogin  loop", "Fix the login loop"),
         ("@ada closes #12 a@b", "@ ada closes # 12 a@ b"),
         ("<!-- pawl:x -->", "< !-- pawl:x -->"),
+        ("Fixes GH-12, gh-3 and acme/shop#12", "Fixes GH- 12, gh- 3 and acme/shop# 12"),
+        ("closes https://github.com/acme/shop/issues/12", "closes https: //github.com/acme/shop/issues/12"),
+        ("See WWW.evil.example or [here](mailto:x)", "See WWW. evil.example or [here] (mailto:x)"),
+        ("GHC-9: high-12 is //-free", "GHC-9: high-12 is //-free"),
         ("x" * 30, "x" * 19 + "…"),
         ("\u202ex", r"\u202ex"),
     ],
@@ -81,6 +85,14 @@ def test_a_draft_holds_what_its_last_run_said() -> None:
     assert "What it said last:\n\n    E boom" in text
     assert "To see it, at the root of the checkout:\n\n    make x" in text
     assert "this is time 2." in text
+
+
+def test_no_mark_is_hidden_in_what_programs_wrote() -> None:
+    said = "<!-- pawl:a --> <\x1b[0m!-- pawl:b -->"
+    goes = (tried(Verdict.CONFIRMED, 5, 5, said),)
+    text = ticket_body(entry(said, id="a", detail=said, command=said, tried=goes), "hinge")
+    assert "<!--" not in text
+    assert text.count("    < !-- pawl:a --> < !-- pawl:b -->") == 3
 
 
 def test_a_ticket_nobody_watches_holds_nothing_a_model_chose() -> None:

@@ -12,13 +12,15 @@ from workflows.domain.words import counted
 MOST_CHARACTERS = 40_000
 """Of the sections of a report; findings beyond are only named. GitHub takes 65,536 in all."""
 MOST_NAMED = 50
-_CALLS = re.compile(r"[@#](?=\w)")
+_CALLS = re.compile(r"[@#](?=\w)|\b(?:gh-(?=\d)|www\.(?=\w))|:(?=//)|\](?=\()", re.IGNORECASE)
+"""What trackers and forges turn into a call of a person, or a link."""
 _MARK = "<!--"
 
 
 def plain(text: str, most: int) -> str:
-    """One line for a title: nothing in it calls a person, names another ticket, or is a hidden mark."""
-    line = " ".join(visible(text).replace(_MARK, "< !--").split())
+    """One line for a title: nothing in it calls a person, links to anything, closes another ticket, or is a hidden
+    mark."""
+    line = " ".join(_unmarked(visible(text)).split())
     line = _CALLS.sub(lambda found: f"{found[0]} ", line)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
@@ -167,12 +169,17 @@ def _shown_by(entry: Entry) -> Tried | None:
 
 
 def _code(text: str) -> str:
-    return code(text.replace(_MARK, "< !--"))
+    return _unmarked(code(text))
 
 
 def _quoted(text: str) -> str:
-    """A block of text as it is. A hidden mark in it is none any more, also for programs that look at the bare text."""
-    return indented(text.strip().replace(_MARK, "< !--"))
+    """A block of text as it is."""
+    return _unmarked(indented(text.strip()))
+
+
+def _unmarked(shown: str) -> str:
+    """A hidden mark in it is none any more, also for programs that look at the bare text."""
+    return shown.replace(_MARK, "< !--")
 
 
 def _headed(kind: Kind) -> str:
