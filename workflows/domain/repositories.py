@@ -5,6 +5,8 @@ import re
 from urllib.parse import unquote
 
 _SCP = re.compile(r"(?:[^/@:]+@)?([^/@:]+):(.+)")
+_GITHUB = re.compile(r"^(?:www|ssh)\.github\.com(?:[:/]443)?/")
+"""Its other doors, as they are written in front of a path. Behind strict firewalls SSH goes by the port of the web."""
 _USUAL_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
 
@@ -31,7 +33,8 @@ def _one_spelling(repository: str) -> str:
 
 def _hosted(host: str, path: str) -> str:
     """Hosts of repositories tell no two of them apart by capital letters."""
-    return f"{host}/{path.strip('/').removesuffix('.git')}".casefold()
+    whole = f"{host}/{path.strip('/').removesuffix('.git').rstrip('/')}".casefold()
+    return _GITHUB.sub("github.com/", whole)
 
 
 def _folder(path: str) -> str:
