@@ -138,8 +138,7 @@ def _end(text: str, most: int) -> str:
     quoted = _quoted(text)
     if len(quoted) <= most:
         return quoted
-    kept = quoted[-most:]
-    whole = kept[len(kept.split(None, 1)[0]) :].lstrip() if kept.split() else ""
+    whole = re.sub(r"\A\S*\s*", "", quoted[-most:])
     return f"[cut here: {len(quoted) - len(whole):,} characters before]\n{whole if whole[:1] == '|' else f'| {whole}'}"
 
 
