@@ -6,7 +6,7 @@ from activities.git.clones import DiffStat, TrustedClones
 from activities.git.command import Access, Git, GitError, showing
 from activities.git.inspection import Inspection, Rules, inspected
 from activities.git.remotes import AccessDenied, PushRejected, RepositoryMissing
-from activities.git.scanning import without_secrets
+from activities.git.scanning import each_without_secrets, without_secrets
 from activities.git.states import BadState
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "TrustedClones",
     "carried",
+    "each_without_secrets",
     "inspected",
     "showing",
     "without_secrets",

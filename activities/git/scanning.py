@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +43,23 @@ async def scanned(added: Iterable[Line]) -> list[Secret]:
 
 async def without_secrets(text: str) -> str:
     """The text with every line left out that looks like a secret, as agents may quote one. Raises ScanFailed."""
-    lines = text.split("\n")
+    (clean,) = await each_without_secrets(text)
+    return clean
+
+
+async def each_without_secrets(*texts: str) -> list[str]:
+    """Several texts, looked at in one go. Raises ScanFailed."""
+    lines = "\n".join(texts).split("\n")
     hidden = await scanned(Line(f"+{line}".encode(), "text.md", number) for number, line in enumerate(lines))
     for secret in hidden:
-        lines[secret.line] = HIDDEN
-    return "\n".join(lines)
+        lines[secret.line] = _hidden(lines[secret.line])
+    rest = iter(lines)
+    return ["\n".join(islice(rest, text.count("\n") + 1)) for text in texts]
+
+
+def _hidden(line: str) -> str:
+    """As deep as the line stood: what follows in a block of code stays code."""
+    return f"{line[: len(line) - len(line.lstrip())]}{HIDDEN}"
 
 
 async def _run(files: Mapping[str, list[tuple[int, str]]]) -> bytes:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.errors import stop
+from activities.git import each_without_secrets
+from activities.git.failures import told as told_by_git
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Ticket
 from workflows.ports.tracker import (
@@ -51,7 +53,8 @@ class TrackerRouter(Tracker):
 
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
-        return await self.named(filing.tracker).file_ticket(filing)
+        tracker, words = self.named(filing.tracker), await _fit_to_leave(filing.title, filing.body)
+        return await tracker.file_ticket(filing.model_copy(update=words))
 
     @activity.defn
     async def list_open(self, listing: ListOpen) -> OpenTickets:
@@ -59,7 +62,8 @@ class TrackerRouter(Tracker):
 
     @activity.defn
     async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
-        return await self.named(rewrite.ref.tracker).rewrite_ticket(rewrite)
+        tracker, words = self.named(rewrite.ref.tracker), await _fit_to_leave(rewrite.title, rewrite.body)
+        return await tracker.rewrite_ticket(rewrite.model_copy(update=words))
 
     @activity.defn
     async def find_news(self, search: FindNews) -> News:
@@ -75,3 +79,11 @@ class TrackerRouter(Tracker):
                 "Add it to connections.toml, or set its key, start the worker again, then resume.",
             )
         return tracker
+
+
+async def _fit_to_leave(title: str, body: str) -> dict[str, str]:
+    """A ticket's words without lines that look like secrets, whichever tracker they go to: agents and programs may have
+    quoted one."""
+    with told_by_git():
+        shown, text = await each_without_secrets(title, body)
+    return {"title": shown, "body": text}

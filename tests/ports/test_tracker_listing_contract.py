@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.git.scanning import HIDDEN
+from activities.tracker.router import TrackerRouter
+from tests.activities.git.secrets import AWS, GITHUB
 from tests.ports.tracker_rig import TrackerRig
 from tests.ports.trackers import RIGS
 from workflows.domain.failures import Failure
@@ -238,6 +241,23 @@ async def test_what_a_person_filed_is_not_written_into(rig: TrackerRig) -> None:
         await rewrite(rig, ref)
     assert Failure(caught.value.type or "") is Failure.BAD_REQUEST
     assert (await rig.look(ref)).body == "Words of Ada."
+
+
+async def test_no_secret_that_an_excerpt_quotes_is_filed_or_written(rig: TrackerRig) -> None:
+    router = TrackerRouter({rig.name: rig.tracker})
+    team = (await rig.look(await rig.add("One"))).team
+    said = f"It said:\n\n    key={AWS}\n    and\n    {GITHUB}\n    @ada"
+    filing = drafted(rig, team, "triage:shop:f1:1", f"Red: {GITHUB}", said)
+    filed = await router.file_ticket(filing)
+    assert (await router.file_ticket(filing)).ref == filed.ref
+    shown = f"It said:\n\n    {HIDDEN}\n    and\n    {HIDDEN}\n    @ada"
+    assert (filed.title, filed.body) == (HIDDEN, shown)
+    assert sorted(await rig.titles()) == sorted(["One", HIDDEN])
+    for title, body in (("Red", f"Again:\n{said}"), (f"Red {AWS}", said)):
+        await router.rewrite_ticket(RewriteTicket(ref=filed.ref, title=title, body=body))
+        now = await rig.look(filed.ref)
+        assert not [secret for secret in (AWS, GITHUB) if secret in f"{now.title}{now.body}"]
+        assert shown in now.body
 
 
 @pytest.mark.parametrize("id", ["nowhere", "../secret", ""])

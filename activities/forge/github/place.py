@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from activities.errors import stop
-from activities.git import failures, without_secrets
+from activities.git import each_without_secrets, failures
 from activities.github import GitHub, Refused, full_name
 from activities.github import told as told_by_github
 from activities.github.records import Pull
@@ -70,14 +70,8 @@ def told() -> Generator[None]:
 
 
 async def safe(*texts: str) -> list[str]:
-    """The texts without lines that look like secrets, cut to what GitHub takes; looked at in one go."""
-    clean = (await without_secrets("\n".join(texts))).split("\n")
-    found: list[str] = []
-    for text in texts:
-        lines = text.count("\n") + 1
-        found.append(cut("\n".join(clean[:lines]), MOST_TEXT))
-        del clean[:lines]
-    return found
+    """The texts without lines that look like secrets, cut to what GitHub takes."""
+    return [cut(text, MOST_TEXT) for text in await each_without_secrets(*texts)]
 
 
 def cut(text: str, most: int) -> str:

@@ -88,7 +88,7 @@ class GitHubIssues(Tracker):
 
     @activity.defn
     async def file_ticket(self, filing: FileTicket) -> Ticket:
-        with told(), told_by_git():
+        with told():
             parent = self._at(filing.parent) if filing.parent else None
             repository = filing.team or (parent.repository if parent else "")
             if not repository:
@@ -105,7 +105,7 @@ class GitHubIssues(Tracker):
 
     @activity.defn
     async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
-        with told(), told_by_git():
+        with told():
             at = self._at(rewrite.ref)
             async with self._alone(at):
                 issue = await self._issue(at)
@@ -232,7 +232,7 @@ class GitHubIssues(Tracker):
 
     async def _file(self, repository: str, parent: At | None, filing: FileTicket) -> Issue:
         part = f"Part of {parent.repository}#{parent.number}." if parent else ""
-        body = f"{mark_of(f'filed/{filing.key}')}{part}\n{(await without_secrets(filing.body))[:64_000]}"
+        body = f"{mark_of(f'filed/{filing.key}')}{part}\n{filing.body[:64_000]}"
         asked = {"title": filing.title[:250], "body": body, "labels": list(filing.labels)}
         return await self.github.send(repository, "POST", "/issues", asked, Issue)
 

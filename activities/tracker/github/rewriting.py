@@ -1,7 +1,6 @@
 """An issue of our own, written anew below the mark by which it is found."""
 
 from activities.errors import stop
-from activities.git import without_secrets
 from activities.github import GitHub
 from activities.github.records import Issue, is_ours
 from activities.tracker.github.cards import At, parted
@@ -22,7 +21,7 @@ async def rewritten(github: GitHub, ours: str, at: At, issue: Issue, rewrite: Re
         raise stop(Failure.BAD_REQUEST, cause)
     mark, old = parted(issue.text)
     title = rewrite.title.strip()[:_MOST_TITLE]
-    body = f"{mark}{written.rewritten(old, await without_secrets(rewrite.body), _MOST_BODY)}"
+    body = f"{mark}{written.rewritten(old, rewrite.body, _MOST_BODY)}"
     if (issue.title, issue.text.rstrip()) == (title, body.rstrip()):
         return issue
     return await github.send(at.repository, "PATCH", f"/issues/{at.number}", {"title": title, "body": body}, Issue)
