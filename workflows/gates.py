@@ -86,7 +86,7 @@ class TicketGates(TicketVoice):
         self._show(reminded=workflow.now())
         self.tell(text.replace("*", ""))
         key = f"{due}-{name}"
-        await self._say(text, key)
+        await self._say(text, key, waits=True)
         await self._notify(key, text, text.replace("*", ""), "", alarm=due is Due.ESCALATE)
 
     def _next_comment(self) -> int:

@@ -114,11 +114,16 @@ class TicketVoice(OutsideDesk):
         move = MoveTicket(ref=self._order.ref, to=to, subject=self._status.subject, remark=remark)
         await self._attempt(Tracker.move_ticket, move, Tracker.step(f"{self._order.identifier} → {to}"))
 
-    async def _say(self, text: str, key: str) -> None:
+    async def _say(self, text: str, key: str, *, waits: bool = False) -> None:
         if self._order.follow:
             await self._catch_up(text)
-        comment = PostComment(ref=self._order.ref, remark=self._remark(text, key))
+        comment = self._comment(self._remark(text, key), waits=waits)
         await self._attempt(Tracker.post_comment, comment, Tracker.step(f"Comment on {self._order.identifier}"))
+
+    def _comment(self, remark: Remark, *, waits: bool) -> PostComment:
+        """`waits`: people are asked something, and still are after this."""
+        at, subject = (self._status.phase, self._status.subject) if waits else (None, "")
+        return PostComment(ref=self._order.ref, remark=remark, at=at, subject=subject)
 
     async def _link(self, url: str, title: str) -> None:
         """Put a link on the card, and have the ticket found by the pull request it leads to. A file of this machine is
@@ -195,7 +200,7 @@ class TicketVoice(OutsideDesk):
             step = Tracker.step(f"{order.identifier} → {self._shown_phase}, where it is")
             await workflow.execute_activity_method(Tracker.move_ticket, move, **step)
         else:
-            comment = PostComment(ref=order.ref, remark=remark)
+            comment = self._comment(remark, waits=status.phase.waits_for_a_person and self._verdict is None)
             step = Tracker.step(f"Answer on {order.identifier}")
             await workflow.execute_activity_method(Tracker.post_comment, comment, **step)
         if answer.reminds:

@@ -50,6 +50,8 @@ async def test_a_gate_reminds_asks_others_and_escalates_once_each(start: StartTi
             "Escalated",
         ]
     )
+    waiting = [(said.at, said.subject) for said in world.of(PostComment)]
+    assert waiting == [(Phase.PLAN_GATE, gate.subject)] * 3, "it still waits for an answer"
     notes = [note for note in world.of(Note) if "waited for" in note.text]
     assert [note.alarm for note in notes] == [False, False, True]
     assert all(note.subject == gate.subject for note in notes)

@@ -193,6 +193,8 @@ async def test_a_gate_is_reminded_once_in_a_sweep(client: Client, start: StartTi
     await run.until(lambda _: len(reminders(world)) == 2)
     await swept(client, stale)
     assert (await run.until(Phase.PLAN_GATE)).story == status.story, "the same moment again reminds nobody"
+    said = next(asked for asked in reminders(world) if isinstance(asked, PostComment))
+    assert (said.at, said.subject) == (Phase.PLAN_GATE, gate.subject), "it still waits for an answer"
     note = next(asked for asked in reminders(world) if isinstance(asked, Note))
     assert (note.subject, note.alarm, note.phase) == (gate.subject, False, Phase.PLAN_GATE)
     await swept(client, stale, at=(AT + timedelta(days=3)).isoformat())

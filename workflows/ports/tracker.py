@@ -42,6 +42,10 @@ class MoveTicket(Record):
 class PostComment(Record):
     ref: TicketRef
     remark: Remark
+    at: Phase | None = None
+    """Where people are asked something, and still are after this; None: nothing is asked."""
+    subject: str = ""
+    """The hash that waits for a decision there."""
 
 
 class ShowProgress(Record):

@@ -95,7 +95,8 @@ class LinearTracker(Tracker):
     async def post_comment(self, comment: PostComment) -> None:
         us, issue = await self._look(comment.ref)
         remark = comment.remark
-        await self._speech.say(issue, us, remark.key, remark.text, thought(remark.text))
+        said = words_at(comment.at, remark.text, comment.subject) if comment.at else thought(remark.text)
+        await self._speech.say(issue, us, remark.key, remark.text, said)
 
     @activity.defn
     async def show_progress(self, progress: ShowProgress) -> None:

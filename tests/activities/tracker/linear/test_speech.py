@@ -71,6 +71,18 @@ async def test_at_a_gate_people_choose_and_the_answers_name_the_hash(desk: Desk)
     assert not issue["comments"]
 
 
+async def test_a_reminder_at_a_gate_leaves_the_session_waiting_for_the_answer(desk: Desk) -> None:
+    issue, session = opened(desk)
+    await desk.tracker.move_ticket(arrive(desk, issue, Phase.PLAN_GATE, "The plan.", HASH))
+    remark = Remark(key="remind", text="Reminder.")
+    comment = PostComment(ref=desk.ref(issue), remark=remark, at=Phase.PLAN_GATE, subject=HASH)
+    for _ in range(2):
+        await desk.tracker.post_comment(comment)
+    assert session["status"] == "awaitingInput"
+    assert heard(session)[1:] == [("elicitation", "Reminder.")]
+    assert session["activities"][1]["signalMetadata"] == session["activities"][0]["signalMetadata"]
+
+
 async def test_a_question_is_answered_in_words(desk: Desk) -> None:
     issue, session = opened(desk)
     await desk.tracker.move_ticket(arrive(desk, issue, Phase.QUESTION, "Which one?", "abc"))
