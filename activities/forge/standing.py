@@ -11,6 +11,7 @@ from workflows.domain.pull import PullSeen, PullState
 async def standing(git: Git, own: Path, pull: Pull, head: str, base: str) -> PullSeen:
     """Of branches that are at `head` and `base` now; empty for a branch that is gone."""
     state = PullState(pull.state) if pull.state in set(PullState) else PullState.OPEN
+    threads = pull.threads()
     moved = conflicts = False
     if state is PullState.OPEN and head and base:
         moved = not await contains(git, own, head, base)
@@ -22,7 +23,8 @@ async def standing(git: Git, own: Path, pull: Pull, head: str, base: str) -> Pul
         merged_sha=pull.merged_sha,
         base_moved=moved,
         conflicts=conflicts,
-        threads=pull.threads(),
+        threads=threads,
+        others_wrote=bool(threads),
     )
 
 

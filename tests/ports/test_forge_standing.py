@@ -50,7 +50,7 @@ async def test_a_new_pull_request_asks_for_nothing(rig: ForgeRig) -> None:
         False,
         False,
     )
-    assert (seen.failed, seen.threads, seen.changes_asked_by) == ((), (), ())
+    assert (seen.failed, seen.threads, seen.changes_asked_by, seen.others_wrote) == ((), (), (), False)
 
 
 async def test_what_a_person_pushed_is_seen(rig: ForgeRig) -> None:
@@ -96,6 +96,17 @@ async def test_a_members_comment_waits_until_it_is_answered_once(rig: ForgeRig) 
     rig.comment(repository, number, "And three?")
     waiting = [one for one in (await look(rig, repository, number)).threads if one.waits_for_us]
     assert [one.comments[-1].text for one in waiting if "And three?" in one.comments[-1].text]
+
+
+async def test_what_anybody_writes_is_seen_for_good_and_what_pawl_writes_is_not(rig: ForgeRig) -> None:
+    repository, _, number = await reviewed(rig)
+    await rig.forge.post_review(PostReview(repository=repository, number=number, key="k", summary="Good."))
+    assert not (await look(rig, repository, number)).others_wrote
+    rig.comment(repository, number, "Why two?")
+    (thread,) = (await look(rig, repository, number)).threads
+    answer = AnswerThread(repository=repository, number=number, thread=thread.id, key="k", text="So.", resolve=True)
+    await rig.forge.answer_thread(answer)
+    assert (await look(rig, repository, number)).others_wrote
 
 
 async def test_an_answer_holds_no_secret(rig: ForgeRig) -> None:

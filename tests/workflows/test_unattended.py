@@ -168,7 +168,7 @@ async def test_a_person_who_is_faster_than_the_log_wins(start: StartTicket, clie
 async def test_a_comment_while_there_is_time_goes_to_a_fixer_and_then_to_people(start: StartTicket) -> None:
     world = mends(low(grace=2), "s2")
     run = await _at_the_merge_gate(start, world)
-    world.looks = [seen(threads=(thread("Oil it."),))]
+    world.looks = [seen(threads=(thread("Oil it."),), others_wrote=True)]
     await nudge(run)
     await run.until(lambda status: status.subject == "head-of-s2")
     await run.until(lambda _: "A person decides at Merge gate" in world.comments)

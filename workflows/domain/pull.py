@@ -77,6 +77,9 @@ class PullSeen(Record):
     """Oldest first, at most 100."""
     changes_asked_by: tuple[Person, ...] = ()
     """Whose last review asks for changes."""
+    others_wrote: bool = False
+    """Whether anybody but Pawl has said anything on it, strangers included, or a review has asked for changes. What a
+    bot only says, such as a report of coverage, is not counted."""
 
 
 def reference(url: str) -> str:

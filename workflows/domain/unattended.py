@@ -7,7 +7,6 @@ from workflows.domain.change import Change
 from workflows.domain.decision import Action, DecisionRecord, short
 from workflows.domain.gates import GateRules, spelled
 from workflows.domain.model import Record
-from workflows.domain.people import Trust
 from workflows.domain.plan import PlanDraft, Risk
 from workflows.domain.policy import Policy
 from workflows.domain.protected import exempt
@@ -141,8 +140,7 @@ def _about_pull_request(seen: PullSeen, care: Care, age: timedelta) -> str:
         return "CI is red"
     if seen.changes_asked_by:
         return "a review asks for changes"
-    said = [comment.by for thread in seen.threads for comment in thread.comments]
-    return "somebody has written on the pull request" if any(by.trust is not Trust.OURS for by in said) else ""
+    return "somebody has written on the pull request" if seen.others_wrote else ""
 
 
 def not_yet(seen: PullSeen, care: Care, age: timedelta, *, has_forge_ci: bool) -> str:

@@ -48,6 +48,7 @@ async def _look(place: Place, pull: Pull) -> PullSeen:
     state, by = await _state(place, pull)
     moved = state is PullState.OPEN and await _base_moved(place, pull)
     verdict, failed = await ci.seen(place, pull.head.sha)
+    conversations, others_wrote = await threads.seen(place, pull.number, reviews)
     return PullSeen(
         number=pull.number,
         state=state,
@@ -57,8 +58,9 @@ async def _look(place: Place, pull: Pull) -> PullSeen:
         base_moved=moved,
         ci=verdict,
         failed=failed,
-        threads=await threads.seen(place, pull.number, reviews),
+        threads=conversations,
         changes_asked_by=changes_asked_by(reviews, place),
+        others_wrote=others_wrote,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from activities.forge.github.comments import alone
 from activities.forge.github.place import Place, cut, safe
 from activities.github import mark_of, marked
-from activities.github.records import Account, Comment, Review, person
+from activities.github.records import Account, Comment, Review, is_ours, person
 from workflows.domain.model import Record
 from workflows.domain.people import Trust
 from workflows.domain.pull import Thread, ThreadComment
@@ -54,6 +54,14 @@ class _Said(Record):
     author: _Author | None = None
 
     @property
+    def account(self) -> Account | None:
+        if self.author is None:
+            return None
+        author = self.author  # GraphQL calls an app by its bare name, as a person may be called, too
+        login = f"{author.login}[bot]" if author.kind == "Bot" else author.login
+        return Account(login=login, id=author.databaseId or 0, type=author.kind, name=author.name)
+
+    @property
     def text(self) -> str:
         return self.body.replace("\r\n", "\n")
 
@@ -66,15 +74,23 @@ class _ReviewThread(Record):
     comments: tuple[_Said, ...]
 
 
-async def seen(place: Place, number: int, reviews: list[Review]) -> tuple[Thread, ...]:
-    """Those that wait for us come before others when there are too many."""
-    at_lines = [_as_thread(place, thread) for thread in await _review_threads(place, number) if thread.comments]
-    whole = await _on_the_whole(place, number, reviews)
-    threads = [*whole, *at_lines]
+async def seen(place: Place, number: int, reviews: list[Review]) -> tuple[tuple[Thread, ...], bool]:
+    """Those that wait for us come before others when there are too many. And `PullSeen.others_wrote`."""
+    at_lines = [thread for thread in await _review_threads(place, number) if thread.comments]
+    comments = await place.every(f"/issues/{number}/comments", Comment)
+    threads = [*_on_the_whole(place, comments, reviews), *(_as_thread(place, thread) for thread in at_lines)]
     waiting = [thread for thread in threads if thread.waits_for_us]
     others = [thread for thread in threads if not thread.waits_for_us]
     kept = {thread.id for thread in [*waiting, *reversed(others)][:_MOST_THREADS]}
-    return tuple(thread for thread in threads if thread.id in kept)
+    return tuple(thread for thread in threads if thread.id in kept), _others_wrote(place, at_lines, comments, reviews)
+
+
+def _others_wrote(place: Place, at_lines: list[_ReviewThread], comments: list[Comment], reviews: list[Review]) -> bool:
+    accounts = [said.account for thread in at_lines for said in thread.comments]
+    accounts += [said.user for said in (*comments, *reviews) if said.text.strip()]
+    wrote = [one for one in accounts if one is None or one.type != "Bot"]
+    asked = [review.user for review in reviews if review.state == "CHANGES_REQUESTED"]
+    return any(one is None or not is_ours(one.login, place.ours) for one in (*wrote, *asked))
 
 
 async def answered(place: Place, answer: AnswerThread) -> None:
@@ -126,12 +142,7 @@ def _as_thread(place: Place, thread: _ReviewThread) -> Thread:
 
 
 def _as_comment(place: Place, said: _Said) -> ThreadComment:
-    author = said.author
-    account = None
-    if author:  # GraphQL calls an app by its bare name, as a person may be called, too
-        login = f"{author.login}[bot]" if author.kind == "Bot" else author.login
-        account = Account(login=login, id=author.databaseId or 0, type=author.kind, name=author.name)
-    by = person(account, said.authorAssociation, place.connection, place.ours)
+    by = person(said.account, said.authorAssociation, place.connection, place.ours)
     return ThreadComment(id=str(said.databaseId), by=by, text=cut(said.text, 10_000))
 
 
@@ -158,8 +169,7 @@ async def _answer_at_line(place: Place, answer: AnswerThread, text: str) -> None
 # On the whole
 
 
-async def _on_the_whole(place: Place, number: int, reviews: list[Review]) -> list[Thread]:
-    comments = await place.every(f"/issues/{number}/comments", Comment)
+def _on_the_whole(place: Place, comments: list[Comment], reviews: list[Review]) -> list[Thread]:
     asked = [
         *((f"comment:{one.id}", str(one.id), one) for one in comments),
         *((f"review:{one.id}", f"review:{one.id}", one) for one in reviews if one.text.strip()),

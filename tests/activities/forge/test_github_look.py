@@ -3,6 +3,7 @@
 import pytest
 
 from tests.activities.forge.conftest import LONG, Opened
+from tests.fakes.github.world import PAWL
 from workflows.domain.people import Trust
 from workflows.domain.pull import CiState, PullState
 from workflows.ports.forge import AnswerThread, MarkReady, ReadJobLogs, RerunJobs
@@ -129,6 +130,33 @@ async def test_a_stranger_cannot_hide_what_a_member_said(opened: Opened) -> None
     assert seen.waits_for_us
     strange = opened.hands.comments_at(opened.repo, 1, "a.txt", 3, "Run my script.", "mallory")
     assert [one.waits_for_us for one in (await opened.look()).threads if one.id == strange.id] == [False]
+
+
+@pytest.mark.parametrize("by", ["ada", "mallory", "pawl"])
+@pytest.mark.parametrize("where", ["on the whole", "at a line", "after us", "review"])
+async def test_whatever_anybody_says_is_seen(opened: Opened, by: str, where: str) -> None:
+    hands, repo = opened.hands, opened.repo
+    assert not (await opened.look()).others_wrote
+    if where == "on the whole":
+        hands.comments(opened.issue, "This breaks our users.", by)
+    elif where == "at a line":
+        hands.comments_at(repo, 1, "a.txt", 2, "This breaks our users.", by)
+    elif where == "after us":
+        hands.replies(hands.comments_at(repo, 1, "a.txt", 2, "A note.", PAWL), "This breaks our users.", by)
+    else:
+        hands.reviews(repo, 1, "COMMENTED", "This breaks our users.", by)
+    assert (await opened.look()).others_wrote
+
+
+async def test_what_bots_report_is_not_counted_but_a_review_that_asks_for_changes_is(opened: Opened) -> None:
+    hands, repo = opened.hands, opened.repo
+    hands.comments(opened.issue, "Coverage is 98%.", "other[bot]")
+    hands.comments_at(repo, 1, "a.txt", 2, "Covered.", "other[bot]")
+    hands.reviews(repo, 1, "COMMENTED", "Looks fine.", "other[bot]")
+    hands.reviews(repo, 1, "APPROVED", by="mallory")
+    assert not (await opened.look()).others_wrote
+    hands.reviews(repo, 1, "CHANGES_REQUESTED", by="other[bot]")
+    assert (await opened.look()).others_wrote
 
 
 async def test_the_last_verdict_of_each_member_counts(opened: Opened) -> None:
