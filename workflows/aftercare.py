@@ -19,8 +19,9 @@ from workflows.domain.pull import CiState, PullSeen, PullState
 from workflows.domain.review import Review
 from workflows.domain.standing import named, standing_line, standing_notes
 from workflows.domain.ticket import Phase
+from workflows.domain.unattended import VIA
 from workflows.domain.words import merge_gate_text, waiting_for
-from workflows.ports.forge import Forge, LookAtPullRequest, MarkReady, MergePullRequest
+from workflows.ports.forge import Forge, MarkReady, MergePullRequest
 from workflows.steps import Unmended
 from workflows.trouble import type_of
 from workflows.unattended_merge import TicketUnattendedMerge
@@ -34,16 +35,13 @@ class TicketAftercare(TicketUnattendedMerge):
 
     def __init__(self, order: TicketOrder) -> None:
         super().__init__(order)
-        self._looked_at: int = 0
-        """How many nudges the last look answers."""
         self._merged_words = "The pull request is merged."
 
     async def _merge_when_approved(self, plan: Plan, pull_request: PullRequest, review: Review) -> None:
         if not self._cares:
             return await self._merge_as_it_is(plan, pull_request, review)
         await self._mark_ready(pull_request)
-        seen = await self._look(PullSeen(number=pull_request.number, state=PullState.OPEN, head_sha=self._head))
-        refused = False
+        seen, refused = await self._look_anew(pull_request), False
         while True:
             step = self._next(seen, refused)
             if step in (Next.MERGED, Next.CLOSED):
@@ -56,10 +54,10 @@ class TicketAftercare(TicketUnattendedMerge):
                 action, decision, seen = said
                 if action is Action.APPROVE:
                     subject = self._subject(seen)
-                    moved = await self._merge(pull_request, subject)
-                    if moved is None:
+                    stands = await self._merge(pull_request, subject, decision)
+                    if stands is None:
                         return await self._say_who_merged(decision, subject)
-                    seen, refused = moved, True
+                    seen, refused = stands
                     continue
                 review = await self._sent_back(action, decision, seen, plan, pull_request, review)
             else:
@@ -81,18 +79,7 @@ class TicketAftercare(TicketUnattendedMerge):
             return review
         return await self._changed(plan, pull_request, review, decision.note)
 
-    # Looking
-
-    async def _look(self, last: PullSeen) -> PullSeen:
-        """The pull request as it stands; as it stood, where nobody can tell now."""
-        await workflow.wait_condition(lambda: not self._status.paused)
-        self._looked_at = self._nudges
-        looking = LookAtPullRequest(repository=self._on.repository, number=last.number)
-        seen = await self._attempt(Forge.look_at_pull_request, looking, Forge.step("Look at the pull request"))
-        self._sees = seen is not None
-        if seen and seen.ci is not CiState.NONE:
-            self._care = self._care.model_copy(update={"has_ci": True})
-        return seen or last
+    # What a look says
 
     def _next(self, seen: PullSeen, refused: bool = False) -> Next:
         return self._next_step(seen, self._age(), refused)
@@ -214,17 +201,20 @@ class TicketAftercare(TicketUnattendedMerge):
             return Ended(Phase.DONE, self._merged_words)
         return Ended(Phase.DECLINED, f"{named(seen.by)} closed the pull request without merging it.")
 
-    async def _merge(self, pull_request: PullRequest, head: str) -> PullSeen | None:
-        """Merge what was approved. Where the forge refuses because something moved: how it stands now."""
+    async def _merge(self, pull_request: PullRequest, head: str, decision: Decision) -> tuple[PullSeen, bool] | None:
+        """Merge what was approved. Where that must be decided again: how it stands now, and whether the forge has
+        refused it because something moved."""
         while True:
             merge = MergePullRequest(repository=self._on.repository, number=pull_request.number, head_sha=head)
             try:
-                step = Forge.step("Merge the pull request")
-                await self._taken(Forge.merge_pull_request, merge, step, self._show_pull_request)
+                await self._taken(Forge.merge_pull_request, merge, self._merge_step(decision), self._show_pull_request)
                 return None
             except Unmended as error:
-                if seen := await self._moved(error, pull_request, head):
-                    return seen
+                seen = await self._moved(error, pull_request, head)
+                if decision.via == VIA:
+                    return await self._given_back(error, pull_request, seen)
+                if seen:
+                    return seen, True
                 await self._blocked(str(error))
 
     async def _moved(self, error: Unmended, pull_request: PullRequest, head: str) -> PullSeen | None:

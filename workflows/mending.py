@@ -15,7 +15,7 @@ from workflows.domain.change import Change, CheckReport, PullRequest, Repository
 from workflows.domain.decision import short
 from workflows.domain.order import TicketOrder
 from workflows.domain.plan import Plan
-from workflows.domain.pull import PullSeen, Thread
+from workflows.domain.pull import CiState, PullSeen, PullState, Thread
 from workflows.domain.review import Review
 from workflows.domain.session import WorkDone
 from workflows.domain.shown import indented
@@ -23,7 +23,7 @@ from workflows.domain.standing import jobs_named
 from workflows.domain.ticket import Phase
 from workflows.domain.words import counted
 from workflows.ports.context import Context, GatherContext
-from workflows.ports.forge import AnswerThread, Forge, OpenRepository, ReadJobLogs, RerunJobs
+from workflows.ports.forge import AnswerThread, Forge, LookAtPullRequest, OpenRepository, ReadJobLogs, RerunJobs
 from workflows.ports.workspace import CarryOver, DestroyWorkspace, RunChecks, Workspace
 from workflows.reviews import TicketReviews
 from workflows.work import Ground
@@ -50,11 +50,32 @@ class TicketMending(TicketReviews):
         self._notes: tuple[str, ...] = ()
         """What the last attempt could not do, for the merge gate."""
         self._bringing_over = False
+        self._looked_at: int = 0
+        """How many nudges the last look answers."""
+        self._sees = False
+        """Whether the last look at the pull request came about: on what nobody has seen nothing is merged."""
 
     def _note_published(self, change: Change) -> None:
         super()._note_published(change)
         if change.pushed:
             self._care, self._pushed_at = self._care.pushed(change.head_sha), workflow.now()
+
+    # Looking
+
+    async def _look(self, last: PullSeen) -> PullSeen:
+        """The pull request as it stands; as it stood, where nobody can tell now."""
+        await workflow.wait_condition(lambda: not self._status.paused)
+        self._looked_at = self._nudges
+        looking = LookAtPullRequest(repository=self._on.repository, number=last.number)
+        seen = await self._attempt(Forge.look_at_pull_request, looking, Forge.step("Look at the pull request"))
+        self._sees = seen is not None
+        if seen and seen.ci is not CiState.NONE:
+            self._care = self._care.model_copy(update={"has_ci": True})
+        return seen or last
+
+    async def _look_anew(self, pull_request: PullRequest) -> PullSeen:
+        """The same where no look before counts."""
+        return await self._look(PullSeen(number=pull_request.number, state=PullState.OPEN, head_sha=self._head))
 
     def _age(self) -> timedelta:
         """Since our newest commit was pushed."""

@@ -164,7 +164,7 @@ class NightTelling(NightFinding):
         ticket = await self._step(Tracker.file_ticket, filing, Tracker.step(f"File: {filing.title}"))
         start = one.start and is_open(ticket)
         if start:
-            await start_ticket(self._order_of(ticket, purse, self._leave(one)), again=False)
+            await start_ticket(self._order_of(ticket, purse, one), again=False)
             self._started += (ticket.identifier,)
         self._written += (ticket.identifier,)
         told = {
@@ -175,7 +175,7 @@ class NightTelling(NightFinding):
         }
         self._learn(entry.model_copy(update=told))
 
-    def _order_of(self, ticket: Ticket, purse: Purse, unattended: str) -> TicketOrder:
+    def _order_of(self, ticket: Ticket, purse: Purse, one: HandOn) -> TicketOrder:
         order = self._order
         workflow_id = names.ticket_workflow_id(ticket.ref)
         return TicketOrder(
@@ -190,7 +190,8 @@ class NightTelling(NightFinding):
             label=order.label,
             follow=order.follow,
             ui=names.page(order.ui, workflow.info().namespace, workflow_id),
-            unattended=unattended,
+            unattended=self._leave(one),
+            kind=one.entry.kind,
         )
 
     def _leave(self, one: HandOn) -> str:

@@ -33,6 +33,12 @@ def message_of(error: FailureError) -> str:
     return f"The step {error.activity_type} failed: {words}"
 
 
+def is_final(error: BaseException | None) -> bool:
+    """Whether the activity itself said that no retry can mend it, as `stop` does."""
+    cause = cause_of(error) if isinstance(error, FailureError) else error
+    return isinstance(cause, ApplicationError) and cause.non_retryable
+
+
 def type_of(error: FailureError) -> str:
     """The failure's type (see domain.failures), empty when it has none."""
     cause = cause_of(error)

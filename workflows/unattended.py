@@ -1,5 +1,6 @@
 """How a ticket passes a gate without a person: by the rules of its policy, written down first, stopped by anybody."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -9,6 +10,7 @@ from workflows.domain.decision import GATES, Action, Decision
 from workflows.domain.events import meaning_of_words
 from workflows.domain.intake import Words
 from workflows.domain.order import TicketOrder
+from workflows.domain.people import Person
 from workflows.domain.policy import Policy
 from workflows.domain.ticket import Phase
 from workflows.domain.unattended import BY, VIA, AuditEntry, Leave, interest_of, waits
@@ -27,6 +29,8 @@ class TicketUnattended(TicketSteps):
         self._interest = ""
         """Why people are to decide from now on; empty: nothing."""
         self._status = self._status.model_copy(update={"unattended": order.unattended})
+        self._written_down: AuditEntry | None = None
+        """The last decision of its own."""
         self._refused_leave_at: set[str] = set()
         """Where it was said that a person decides after all."""
 
@@ -38,6 +42,12 @@ class TicketUnattended(TicketSteps):
             if interest and self._order.unattended:
                 self._nudges += 1  # so that it is said soon who decides now
         return answer
+
+    def refused(self, action: Action, decision: Decision | str, person: Person | None = None) -> str | None:
+        """Nobody can speak as the policy, whatever their place is called."""
+        if isinstance(decision, Decision) and decision.via == VIA:
+            return f"Only the ticket itself decides by {VIA}."
+        return super().refused(action, decision, person)
 
     def _obey_words(self, words: Words) -> str:
         """A member who says anything at a gate but that it is right, or asks how it stands, wants to be asked, whether
@@ -52,23 +62,32 @@ class TicketUnattended(TicketSteps):
     def _leave_of(self, policy: Policy) -> Leave:
         return Leave(
             why=self._order.unattended,
+            kind=self._order.kind,
             policy=policy,
             interest=self._interest,
             decisions=self._status.decisions,
         )
 
-    def _is_undisturbed(self) -> bool:
-        """Nobody has decided, paused or ended it."""
-        return not (self._interest or self._verdict or self._status.paused or self._ending)
+    def _disturbed(self) -> str:
+        """How people have come before it, in words; empty: nobody has decided, paused or ended it."""
+        acted = self._verdict or self._status.paused or self._ending
+        return self._interest or ("a person was faster" if acted else "")
 
-    async def _decided_itself(self, leave: Leave, subject: str, base: str, pull_request: str = "") -> Decision | None:
-        """Approve what waits here, as a person would. None where a person was faster, or where it cannot be written
-        down: then it waits for people."""
-        phase = self._status.phase
-        key = keyed(self._account, f"unattended-{phase.name.lower()}", f"{subject} {self._entered_at.isoformat()}")
+    async def _decided_itself(
+        self,
+        leave: Leave,
+        subject: str,
+        base: str,
+        pull_request: str = "",
+        look_again: Callable[[], Awaitable[str]] | None = None,
+    ) -> Decision | None:
+        """Approve what waits here, as a person would. None where it cannot be written down, or where something came
+        between: `look_again` says what, in words, once it is written. Then it goes on waiting."""
+        phase, now = self._status.phase, workflow.now()
+        key = keyed(self._account, f"unattended-{phase.name.lower()}", f"{subject} {now.isoformat()}")
         entry = AuditEntry(
             key=key,
-            at=workflow.now(),
+            at=now,
             ticket=self._order.ref.key,
             identifier=self._order.identifier,
             run=workflow.info().first_execution_run_id,
@@ -80,15 +99,20 @@ class TicketUnattended(TicketSteps):
             why=leave.why,
             pull_request=pull_request,
         )
-        if not (self._is_undisturbed() and await self._audited(entry)):
+        if self._disturbed() or not await self._audited(entry):
             return None
-        if not self._is_undisturbed():
-            why = self._interest or "a person was faster"
-            await self._audited(entry.model_copy(update={"key": f"{key}/withdrawn", "withdrawn": why}))
+        self._written_down = entry
+        if why := self._disturbed() or (await look_again() if look_again else "") or self._disturbed():
+            await self._withdrawn(why)
             return None
         decision = Decision(by=BY, via=VIA, of=subject, note=leave.why, id=key[-64:])
         self.act(Action.APPROVE, decision)
         return decision
+
+    async def _withdrawn(self, why: str) -> None:
+        """Write down that its last decision is not carried out after all."""
+        if entry := self._written_down:
+            await self._audited(entry.model_copy(update={"key": f"{entry.key}/withdrawn", "withdrawn": why[:300]}))
 
     async def _audited(self, entry: AuditEntry) -> bool:
         """Whether it stands in the log. What does not stand there is not done."""

@@ -2,15 +2,23 @@
 
 from datetime import timedelta
 
+from temporalio.workflow import ActivityConfig
+
 from workflows.domain.change import PullRequest
 from workflows.domain.decision import Action, Decision
+from workflows.domain.gates import in_words, spelled
 from workflows.domain.order import TicketOrder
 from workflows.domain.plan import Plan
-from workflows.domain.pull import PullSeen
+from workflows.domain.pull import PullSeen, PullState
 from workflows.domain.review import Review
 from workflows.domain.ticket import Phase
 from workflows.domain.unattended import VIA, Work, merge_waits, not_yet, passed, until_it_may, will_merge
 from workflows.mending import TicketMending
+from workflows.ports.forge import Forge
+from workflows.steps import Unmended
+from workflows.trouble import is_final
+
+MERGES_WITHIN = timedelta(minutes=5)
 
 
 class TicketUnattendedMerge(TicketMending):
@@ -20,8 +28,6 @@ class TicketUnattendedMerge(TicketMending):
         super().__init__(order)
         self._to_merge: tuple[Plan, PullRequest, Review] | None = None
         """What stands at the merge gate."""
-        self._sees = False
-        """Whether the last look at the pull request came about: on what nobody has seen nothing is merged."""
 
     def _merge_announced(self, plan: Plan, pull_request: PullRequest, review: Review, seen: PullSeen) -> str:
         """What is said at the gate that opens; empty where there was no leave."""
@@ -62,15 +68,49 @@ class TicketUnattendedMerge(TicketMending):
         if why := self._why_a_person_merges(seen):
             if said := self._person_decides(Phase.MERGE_GATE, self._head, why):
                 self.tell(said.replace("*", ""))
-                await self._say(said, f"attended-{self._next_comment()}")
+                await self._say(said, f"attended-{self._next_comment()}", waits=True)
             return None
-        if self._remaining(self._on.policy.triage.grace):
+        if self._remaining(self._on.policy.triage.grace) or self._not_yet(seen) or not self._to_merge:
             return None
-        if not_yet(seen, self._care, self._age(), has_forge_ci=self._has_forge_ci):
-            return None
-        url = self._to_merge[1].url if self._to_merge else ""
+        pull_request = self._to_merge[1]
+
+        async def look_again() -> str:
+            now = await self._look_anew(pull_request)
+            return self._why_a_person_merges(now) or self._not_yet(now)
+
         leave = self._leave_of(self._on.policy)
-        return await self._decided_itself(leave, self._head, self._on.repository.base_sha, url)
+        base = self._on.repository.base_sha
+        return await self._decided_itself(leave, self._head, base, pull_request.url, look_again)
+
+    def _not_yet(self, seen: PullSeen) -> str:
+        if not self._sees:
+            return "the pull request cannot be looked at"
+        return not_yet(seen, self._care, self._age(), has_forge_ci=self._has_forge_ci)
+
+    def _merge_step(self, decision: Decision) -> ActivityConfig:
+        """What nobody watches is not tried for long: the world in which it was decided goes on."""
+        step = Forge.step("Merge the pull request")
+        if decision.via == VIA:
+            step["schedule_to_close_timeout"] = MERGES_WITHIN
+        return step
+
+    async def _given_back(
+        self, error: Unmended, pull_request: PullRequest, moved: PullSeen | None
+    ) -> tuple[PullSeen, bool]:
+        """A merge by itself that has failed is withdrawn: all is asked again before it is tried once more. How it
+        stands, and whether the forge has refused it because something moved."""
+        now = moved or await self._look_anew(pull_request)
+        if now.state is PullState.MERGED:  # only the answer was lost
+            return now, False
+        await self._withdrawn(f"it was not merged: {error}")
+        if moved:
+            return moved, True
+        if is_final(error.__cause__):
+            await self._blocked(str(error))
+            return await self._look_anew(pull_request), False
+        self.tell(f"Not merged: {error}")
+        self._interest = self._interest or f"it could not be merged in {spelled(in_words(MERGES_WITHIN))}"
+        return now, False
 
     async def _say_who_merged(self, decision: Decision, subject: str) -> None:
         if decision.via == VIA:

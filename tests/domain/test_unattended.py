@@ -16,14 +16,14 @@ from workflows.domain.protected import protected
 from workflows.domain.pull import CiState, PullSeen, PullState
 from workflows.domain.review import Finding, Review, Severity
 from workflows.domain.ticket import Phase
-from workflows.domain.triage import Level, TriagePolicy
+from workflows.domain.triage import Kind, Level, TriagePolicy
 from workflows.domain.unattended import Leave, Work, merge_waits, not_yet, plan_waits, until_it_may
 
 OURS = "a" * 40
 AGE = timedelta(hours=1)
 CARE = Care(heads=(OURS,))
 POLICY = Policy(triage=TriagePolicy(level=Level.FINISH))
-LEAVE = Leave(why="WORKFLOW.md at 12ab34: triage level 4, kind lint", policy=POLICY)
+LEAVE = Leave(why="WORKFLOW.md at 12ab34: triage level 4, kind lint", kind=Kind.LINT, policy=POLICY)
 PLAN = PlanDraft(summary="Mend it", steps=("mend",), acceptance=("it works",), risk=Risk.LOW)
 CHANGE = Change(branch="pawl/x", head_sha=OURS, files=5, insertions=60, deletions=40)
 WORK = Work(plan=PLAN, risks=(Risk.LOW,), change=CHANGE, review=Review(summary="Good."), reviewed=True)
@@ -48,6 +48,8 @@ def gates(**terms: GateTerms) -> Policy:
 NO_LEAVE = [
     (leave(why=""), "nothing lets it"),
     (leave(policy=policy(triage=TriagePolicy(level=Level.START))), "gives no leave"),
+    (leave(policy=policy(triage=TriagePolicy(level=Level.FINISH, low_risk=(Kind.DEPENDENCY,)))), "lint not under"),
+    (leave(kind=None), "no such kind"),
     (leave(policy=policy(protected=ProtectedPaths(allow=("*.md",)))), "may be changed without a person"),
     (leave(policy=gates(default=GateTerms(who=("github:ada",)))), "names who decides"),
     (leave(policy=gates(default=GateTerms(operators=False))), "names who decides"),

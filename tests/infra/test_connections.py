@@ -8,6 +8,7 @@ from infra.connections import GitHub, Linear, Slack, read_connections
 from infra.exits import Misused
 from infra.settings import Settings
 from workflows.domain.routes import AGENT_TODO
+from workflows.domain.unattended import VIA
 
 
 def settings(tmp_path: Path, text: str | None = None, **more: str) -> Settings:
@@ -73,6 +74,7 @@ def test_several_connections_of_a_kind_each_with_its_own_variables(tmp_path: Pat
         ("[[routes]]\ntracker = 'linear'\nrepository = '/r'", "no connection is called 'linear'"),
         ("[connections.linear]\n[[routes]]\ntracker = 'linear'", "key routes.0.repository: Field required"),
         ("[connections.board]\nkind = 'linear'", "'board' cannot be the name of a connection"),
+        (f"[connections.'{VIA}']\nkind = 'linear'", f"'{VIA}' cannot be the name of a connection"),
         ("[connections.'a:b']\nkind = 'linear'", "'a:b' cannot be the name of a connection"),
         ("poll_seconds = 1", "key poll_seconds"),
         ("colour = 'red'", "key colour"),

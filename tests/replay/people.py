@@ -15,8 +15,10 @@ from workflows.domain.intake import CardMove, Words
 from workflows.domain.people import Person, Trust
 from workflows.domain.session import Role
 from workflows.domain.ticket import Phase
+from workflows.domain.triage import Kind
 
 ADA = Person(place="linear", id="u1", name="Ada", handle="ada@acme.com", trust=Trust.MEMBER)
+LEAVE = {"unattended": "WORKFLOW.md at 12ab34: triage level 4, kind lint", "kind": Kind.LINT}
 BOB = Person(place="github", id="2", name="Bob", handle="bob", trust=Trust.MEMBER)
 
 
@@ -113,7 +115,7 @@ def passed_unattended() -> Story:
         world.looks = [GREEN_CI]
         await nudge(run)
 
-    return Story(world, people, order={"unattended": "WORKFLOW.md at 12ab34: triage level 4, kind lint"})
+    return Story(world, people, order=LEAVE)
 
 
 def stopped_unattended() -> Story:
@@ -128,7 +130,7 @@ def stopped_unattended() -> Story:
         await run.until(lambda status: status.reminded is not None)
         await run.act(Action.APPROVE, by="Ada")
 
-    return Story(world, people, order={"unattended": "WORKFLOW.md at 12ab34: triage level 4, kind lint"})
+    return Story(world, people, order=LEAVE)
 
 
 PEOPLE: tuple[Callable[[], Story], ...] = (

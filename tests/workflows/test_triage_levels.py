@@ -83,6 +83,7 @@ async def test_level_4_lets_low_risk_kinds_pass_their_gates(nights: StartNights,
     orders = [await started(client, ticket) for ticket in world.cards.filed.values()]
     base = world.bases[0][:12]
     assert [order.unattended for order in orders] == [f"WORKFLOW.md at {base}: triage level 4, kind lint", "", ""]
+    assert [order.kind for order in orders] == [Kind.LINT, Kind.FAILING_TEST, Kind.LINT]
     by_itself = filed(world)[0]
     assert by_itself.title == "Lint: src/hinge.py:E501"
     assert "squeaks" not in by_itself.body, "nobody watches: no word in it is a model's choice"

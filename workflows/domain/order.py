@@ -11,6 +11,7 @@ from workflows.domain.decision import DecisionRecord
 from workflows.domain.model import Record
 from workflows.domain.session import Role
 from workflows.domain.ticket import Phase, TicketRef
+from workflows.domain.triage import Kind
 
 
 class TicketOrder(Record):
@@ -37,7 +38,9 @@ class TicketOrder(Record):
     """Where people see the run itself; empty: no link is put on the card."""
     unattended: str = Field(default="", max_length=300)
     """Why its gates may be passed without a person: `WORKFLOW.md at 12ab34: triage level 4, kind lint`. Empty: they may
-    not. The policy at the ticket's own base must say so as well."""
+    not. The policy at the ticket's own base must say so as well, of this kind."""
+    kind: Kind | None = None
+    """What sort of finding it was filed for; None: for none of triage's."""
 
 
 class SessionLine(Record):

@@ -13,10 +13,10 @@ from workflows.domain.protected import exempt
 from workflows.domain.pull import CiState, PullSeen, PullState
 from workflows.domain.review import Review
 from workflows.domain.ticket import Phase
-from workflows.domain.triage import Level
+from workflows.domain.triage import Kind, Level
 
-BY, VIA = "Pawl, unattended", "policy"
-"""Who decided, and where, as it is recorded."""
+BY, VIA = "Pawl, unattended", "the policy"
+"""Who decided, and where, as it is recorded. No connection can have such a name."""
 MOST_FILES, MOST_LINES = 5, 100
 """Of a change that nobody looks at."""
 INTERVENES = frozenset(
@@ -30,6 +30,8 @@ class Leave(Record):
 
     why: str
     """The order's; empty: it may not."""
+    kind: Kind | None
+    """Of the finding that the ticket is about."""
     policy: Policy
     """As it was at the ticket's own base."""
     interest: str = ""
@@ -80,6 +82,8 @@ def no_leave(leave: Leave, rules: GateRules) -> str:
         return "nothing lets it"
     if leave.policy.triage.level < Level.FINISH:
         return "WORKFLOW.md at the ticket's base gives no leave (triage level 4)"
+    if leave.kind not in leave.policy.triage.low_risk:
+        return f"WORKFLOW.md at the ticket's base has {leave.kind or 'no such kind'} not under triage.low_risk"
     if exempt("WORKFLOW.md", leave.policy.protected.allow):
         return "WORKFLOW.md may be changed without a person (protected: allow), so it cannot give leave"
     if rules.who or not rules.operators:
