@@ -20,6 +20,7 @@ from infra.settings import Settings
 from infra.variables import Variable
 from workflows.domain.chat import SlackChannel
 from workflows.domain.intake import Terms
+from workflows.domain.labels import Trigger, as_trigger
 from workflows.domain.routes import Route
 
 LINEAR_URL = "https://api.linear.app/graphql"
@@ -77,7 +78,7 @@ class GitHub(Connection):
     graphql_url: str = ""
     """Empty: beside `url`, as at github.com and GitHub Enterprise."""
     merge_method: Literal["merge", "squash", "rebase"] = "merge"
-    label: str = "pawl"
+    label: Trigger = "pawl"
     """On an issue: Pawl is to work on it."""
     token_env: Variable = "PAWL_GITHUB_TOKEN"  # noqa: S105  # not GITHUB_TOKEN, which many shells hold for other ends
     app_id_env: Variable = "PAWL_GITHUB_APP_ID"
@@ -183,6 +184,7 @@ class Connections(_Told):
     def _routes_lead_somewhere(self) -> Self:
         known = sorted({*self.connections, "board"})
         for route in self.routes:
+            as_trigger(route.label)
             if route.tracker not in known:
                 raise ValueError(f"no connection is called {route.tracker!r}, as a route has it; there is: {known}")
         return self

@@ -76,6 +76,14 @@ def test_several_connections_of_a_kind_each_with_its_own_variables(tmp_path: Pat
         ("[connections.board]\nkind = 'linear'", "'board' cannot be the name of a connection"),
         (f"[connections.'{VIA}']\nkind = 'linear'", f"'{VIA}' cannot be the name of a connection"),
         ("[connections.'a:b']\nkind = 'linear'", "'a:b' cannot be the name of a connection"),
+        (
+            "[connections.github]\nlabel = 'Triage'",
+            "key connections.github.label: 'Triage' cannot be the label that asks",
+        ),
+        (
+            "[connections.linear]\n[[routes]]\ntracker = 'linear'\nlabel = 'triage'\nrepository = '/r'",
+            "'triage' cannot be the label that asks for work: triage puts it on all it files. Use another.",
+        ),
         ("poll_seconds = 1", "key poll_seconds"),
         ("colour = 'red'", "key colour"),
         ("connections = 3", "key connections"),

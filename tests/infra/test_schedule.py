@@ -111,6 +111,16 @@ async def test_the_first_route_of_the_repository_says_what_nobody_typed(
     await client.get_schedule_handle(made["name"]).delete()
 
 
+async def test_a_label_that_would_start_every_draft_is_refused(typed: Typed, repository: Path) -> None:
+    lines = "[connections.linear]\n[[routes]]\ntracker = 'linear'\nlabel = 'Triage'"
+    (typed.home / "connections.toml").write_text(f"{lines}\nrepository = '{repository}'")
+    refused = await typed("triage", "--repo", str(repository), *WEEKDAYS)
+    assert (refused.code, "'Triage' cannot be the label that asks for work" in refused.error["message"]) == (
+        *(Exit.USAGE, True),
+    )
+    assert "connections.md" in refused.error["next"]
+
+
 async def test_an_order_that_somebody_broke_in_the_ui_is_written_anew(
     client: Client, typed: Typed, repository: Path
 ) -> None:
