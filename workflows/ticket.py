@@ -83,6 +83,7 @@ class Ticket(TicketAftercare):
         step = Tracker.step(f"Claim {self._order.identifier}")
         card = await self._step(Tracker.claim_ticket, claim, step, self._hold)
         self._show(title=card.title)
+        self._mind_text(card)
         self._card_url = card.url
         await self._arrive(Phase.PLANNING, f"Pawl has taken {card.identifier}.")
         await self._link(self._order.ui, "The run in Temporal")

@@ -13,8 +13,10 @@ from workflows.domain.order import TicketOrder
 from workflows.domain.people import Person
 from workflows.domain.policy import Policy
 from workflows.domain.ticket import Phase
+from workflows.domain.ticket import Ticket as Card
 from workflows.domain.unattended import BY, VIA, AuditEntry, Leave, interest_of, waits
 from workflows.domain.words import named
+from workflows.domain.written import text_digest
 from workflows.ports.audit import Audit
 from workflows.steps import TicketSteps, keyed
 from workflows.trouble import message_of
@@ -58,6 +60,12 @@ class TicketUnattended(TicketSteps):
             self._interest = f"{named(words.by.shown)} has said something here"
             self._nudges += 1
         return super()._obey_words(words)
+
+    def _mind_text(self, card: Card) -> None:
+        """Agents obey what a card says: where nobody watches, that is what triage has written and nothing else."""
+        is_as_filed = text_digest(card.title, card.body) == self._order.text and not card.attachments
+        if self._order.text and not is_as_filed:
+            self._interest = self._interest or "its card has another text than triage has written, or files"
 
     def _leave_of(self, policy: Policy) -> Leave:
         return Leave(

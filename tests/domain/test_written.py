@@ -3,7 +3,7 @@
 import pytest
 
 from workflows.domain.ticket import Phase, Ticket, TicketRef
-from workflows.domain.written import CUT, NOTES, carries, closed, cut, is_open, rewritten
+from workflows.domain.written import CUT, NOTES, carries, closed, cut, is_open, rewritten, text_digest
 
 HIS = f"{NOTES}\n\nLeave it to Ada."
 
@@ -77,3 +77,18 @@ def test_labels_are_the_same_in_all_letters() -> None:
     assert carries(ticket, ())
     assert carries(ticket, ("bug", "WEB"))
     assert not carries(ticket, ("bug", "ops"))
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "same"),
+    [
+        ("Lint: a.py", "> From a tape.\n\n* one\n  - two_x", True),
+        (" Lint: a.py ", "> From a tape\\.\r\n\r\n+ one\n\n- two\\_x\n", True),
+        ("Lint: a.py", "> From a tape.\n\n* one\n* two_x\n* three", False),
+        ("Lint: b.py", "> From a tape.\n\n* one\n* two_x", False),
+        ("Lint: a.py > From a tape.", "* one\n* two_x", False),
+    ],
+)
+def test_a_text_is_the_same_however_a_tracker_keeps_it(title: str, body: str, same: bool) -> None:
+    kept = text_digest("Lint: a.py", "> From a tape.\n\n- one\n- two_x")
+    assert (text_digest(title, body) == kept) is same

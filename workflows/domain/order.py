@@ -41,6 +41,9 @@ class TicketOrder(Record):
     not. The policy at the ticket's own base must say so as well, of this kind."""
     kind: Kind | None = None
     """What sort of finding it was filed for; None: for none of triage's."""
+    text: str = Field(default="", max_length=64)
+    """Digest of the title and text with which an unattended ticket was filed (`text_digest`): where its card has
+    another text, or files beside it, people decide. Empty: whatever it says will do."""
 
 
 class SessionLine(Record):

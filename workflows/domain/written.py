@@ -1,5 +1,6 @@
 """What Pawl writes into a ticket of its own again and again, and how much of a ticket is passed on."""
 
+import hashlib
 import re
 
 from workflows.domain.events import phase_of
@@ -11,6 +12,8 @@ MOST_LISTED = 4_000
 """Characters of a body where many tickets are told of."""
 CUT = "\n\n[cut: too long]"
 
+_BULLET = re.compile(r"^[ \t]*[*+-][ \t]+", re.MULTILINE)
+_BLANKS = re.compile(r"\s+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
@@ -45,6 +48,17 @@ def closed(text: str) -> str:
         elif mark[0] == fence[0] and len(mark) >= len(fence) and not rest.strip():
             fence = ""
     return f"{text}\n{fence}" if fence else text
+
+
+def words_of(text: str) -> str:
+    """What a text says, however a tracker gives back the Markdown it was given: with other bullets, other blanks, more
+    escapes."""
+    return _BLANKS.sub(" ", _BULLET.sub("- ", text.replace("\\", ""))).strip()
+
+
+def text_digest(title: str, body: str) -> str:
+    """The same for what says the same, in hexadecimal digits."""
+    return hashlib.sha256(f"{words_of(title)}\n{words_of(body)}".encode()).hexdigest()[:16]
 
 
 def is_open(ticket: Ticket) -> bool:

@@ -1,20 +1,17 @@
 """An issue of our own, written anew."""
 
-import re
-
 from activities.errors import stop
 from activities.tracker.linear import documents
 from activities.tracker.linear.client import LinearClient, Missing
 from activities.tracker.linear.rows import User
 from workflows.domain import written
 from workflows.domain.failures import Failure
+from workflows.domain.written import words_of
 from workflows.ports.tracker import RewriteTicket
 
 _MOST_BODY = 60_000
 """Characters. Linear names no limit; an issue of this size still opens."""
 _MOST_TITLE = 255
-_BULLET = re.compile(r"^[ \t]*[*+-][ \t]+", re.MULTILINE)
-_BLANKS = re.compile(r"\s+")
 
 
 async def rewrite(client: LinearClient, us: User, asked: RewriteTicket) -> None:
@@ -35,14 +32,5 @@ async def _write(client: LinearClient, us: User, asked: RewriteTicket) -> None:
         raise stop(Failure.BAD_REQUEST, cause)
     title, old = asked.title.strip()[:_MOST_TITLE], issue["description"] or ""
     body = written.rewritten(old, asked.body, _MOST_BODY)
-    if issue["title"] != title or not _is_same(old, body):
+    if issue["title"] != title or words_of(old) != words_of(body):
         await client.ask(documents.UPDATE_ISSUE, id=issue["id"], input={"title": title, "description": body})
-
-
-def _is_same(old: str, new: str) -> bool:
-    """Linear keeps a document and gives it back as Markdown of its own: other bullets, other blanks, more escapes."""
-    return _plain(old) == _plain(new)
-
-
-def _plain(text: str) -> str:
-    return _BLANKS.sub(" ", _BULLET.sub("- ", text.replace("\\", ""))).strip()
