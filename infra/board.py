@@ -55,13 +55,20 @@ class Listing(NamedTuple):
 
 
 def create_ticket(
-    folder: Path, ticket_id: str, title: str, body: str = "", *, status: str = Phase.TODO, labels: tuple[str, ...] = ()
+    folder: Path,
+    ticket_id: str,
+    title: str,
+    body: str = "",
+    *,
+    status: str = Phase.TODO,
+    labels: tuple[str, ...] = (),
+    ours: bool = False,
 ) -> Ticket:
-    """Put a new card on the board. Raises as `check_free` and `drafted` do."""
+    """Put a new card on the board. `ours`: Pawl files it by itself. Raises as `check_free` and `drafted` do."""
     data = drafted(title, body, status=status, labels=labels)
     with locked(folder / ".lock"):
         check_free(folder, ticket_id)
-        return cards.create(folder, ticket_id, data)
+        return cards.create(folder, ticket_id, data, ours=ours)
 
 
 def check_free(folder: Path, ticket_id: str) -> None:

@@ -63,6 +63,8 @@ class Memory(Record):
     freed: bool = False
     """A person moved the card back to Todo: nobody holds it, whatever it says."""
     untold: tuple[BoardChange, ...] = ()
+    ours: bool = False
+    """Pawl has filed it."""
 
 
 class Card(NamedTuple):
@@ -96,10 +98,10 @@ def change(folder: Path, ticket_id: str, edit: Callable[[Card], None]) -> Ticket
                 return observed(folder, ticket_id).ticket
 
 
-def create(folder: Path, ticket_id: str, data: bytes) -> Ticket:
+def create(folder: Path, ticket_id: str, data: bytes, *, ours: bool = False) -> Ticket:
     """Write a new card, to be called under the lock. Where one lay before, what was remembered of it goes on."""
     memory = _recalled(folder, ticket_id)
-    _remember(folder, ticket_id, memory.model_copy(update={"next_digest": _digest(data)}))
+    _remember(folder, ticket_id, memory.model_copy(update={"next_digest": _digest(data), "ours": ours}))
     replace_file(card_path(folder, ticket_id), data)
     return observed(folder, ticket_id).ticket
 
@@ -117,7 +119,7 @@ def observed(folder: Path, ticket_id: str) -> Card:
     if memory.digest != _digest(data):
         memory = _noticed(memory, ticket, _digest(data))
         _remember(folder, ticket_id, memory)
-    return Card(page, ticket.model_copy(update={"version": memory.version}), memory)
+    return Card(page, ticket.model_copy(update={"version": memory.version, "ours": memory.ours}), memory)
 
 
 def _read(path: Path) -> bytes:
@@ -143,6 +145,7 @@ def _noticed(memory: Memory, ticket: Ticket, digest: str) -> Memory:
         status=ticket.status,
         freed=not by_pawl and (memory.freed or restarted),
         untold=(*memory.untold, change)[-_MOST_MOVES:] if moved else memory.untold,
+        ours=memory.ours,
     )
 
 

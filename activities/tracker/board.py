@@ -90,7 +90,7 @@ class BoardTracker(Tracker):
     def _filed(self, filing: FileTicket) -> Ticket:
         card = f"{filing.parent.id[:40] if filing.parent else 'pawl'}-{_digest(filing.key)}"
         try:
-            return board.create_ticket(self.folder, card, filing.title, filing.body, labels=filing.labels)
+            return board.create_ticket(self.folder, card, filing.title, filing.body, labels=filing.labels, ours=True)
         except FileExistsError:
             return board.read(self.folder, card)
         except (ValueError, board.CardTooLarge) as error:

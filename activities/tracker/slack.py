@@ -131,7 +131,7 @@ class SlackTracker(Tracker):
     @activity.defn
     async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:
         async with self._on(rewrite.ref) as card:
-            if card.ts != card.place.ts:
+            if not card.is_ours:
                 cause = f"{card.place.identifier} was begun by a person: Pawl writes into no message but its own."
                 raise stop(Failure.BAD_REQUEST, cause)
             anew = card.rewritten(rewrite.title, rewrite.body)

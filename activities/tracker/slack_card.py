@@ -44,6 +44,11 @@ class Card:
     def version(self) -> int:
         return self.moves + self.replies
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the thread begins with the card, and not with a person's words."""
+        return self.ts == self.place.ts
+
     def moved(self, to: str) -> "Card":
         """A column in which no work goes on also frees it."""
         phase = phase_of(to)
@@ -67,6 +72,7 @@ class Card:
             version=self.version,
             labels=self.labels,
             team=self.place.channel,
+            ours=self.is_ours,
         )
 
     def shown(self) -> Json:

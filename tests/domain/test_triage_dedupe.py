@@ -122,9 +122,14 @@ def test_somebodys_open_ticket_that_holds_the_name_is_where_it_was_told(
 
 
 def test_our_own_tickets_hide_nothing() -> None:
-    ours = card("F-1", NAME, labels=("triage",))
+    ours = card("F-1", NAME, labels=("triage",), ours=True)
     assert sorted_out(finding(), tickets=(ours,)).fresh
     assert sorted_out(finding(duplicate_of="F-1"), tickets=(ours,)).fresh
+
+
+def test_a_strangers_ticket_is_no_less_one_for_our_label() -> None:
+    theirs = card("ENG-7", NAME, labels=("triage",))
+    assert sorted_out(finding(), tickets=(theirs,)).elsewhere
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_no_pull_request_is_stale_where_none_may_be() -> None:
     assert stale_before(NOW, 0).year == 1970
 
 
-def test_our_own_tickets_are_known_by_label_and_by_the_state_file() -> None:
+def test_our_own_tickets_are_known_by_who_filed_them_and_by_the_state_file() -> None:
     filed = Entry(
         id="a",
         kind=Kind.LINT,
@@ -61,8 +61,12 @@ def test_our_own_tickets_are_known_by_label_and_by_the_state_file() -> None:
         ticket=CARD.ref,
     )
     assert not is_ours(CARD, state())
-    assert is_ours(CARD.model_copy(update={"labels": ("Triage",)}), state())
+    assert is_ours(CARD.model_copy(update={"labels": ("Triage",), "ours": True}), state())
+    assert not is_ours(CARD.model_copy(update={"labels": ("Triage",)}), state()), "a template gives it, too"
+    assert not is_ours(CARD.model_copy(update={"labels": ("spike",), "ours": True}), state())
     assert is_ours(CARD, state(inbox=CARD.ref))
     assert is_ours(CARD, state(findings=(filed,)))
-    told_elsewhere = filed.model_copy(update={"standing": Standing.REPORTED})
+    reported = filed.model_copy(update={"standing": Standing.REPORTED})
+    assert is_ours(CARD, state(findings=(reported,)))
+    told_elsewhere = reported.model_copy(update={"elsewhere": True})
     assert not is_ours(CARD, state(findings=(told_elsewhere,)))

@@ -62,6 +62,14 @@ class SlackRig(TrackerRig):
     async def titles(self) -> list[str]:
         return [state["title"] for one in self._slack.roots() if (state := one["metadata"]["event_payload"])]
 
+    async def copy(self, ref: TicketRef) -> bool:
+        place = place_of(ref.id)
+        assert place
+        said = self._slack.message(place.channel, place.ts)
+        more = {key: said[key] for key in ("blocks", "metadata")}
+        self._slack.say(place.channel, "U0ADA", said["text"], team=fake_slack.TEAM, **more)
+        return False
+
     def lose_the_reply(self) -> bool:
         self._slack.faults.add(Fault("chat.update", after=True))
         return True

@@ -18,8 +18,11 @@ from workflows.domain.failures import Failure
 from workflows.domain.intake import Start, Terms, decide
 from workflows.domain.routes import Route
 from workflows.domain.ticket import Phase, Ticket, TicketRef
-from workflows.domain.written import MOST_LISTED, NOTES
+from workflows.domain.triage import Entry, Kind, Standing
+from workflows.domain.triage_words import bare, ticket_body, ticket_title
+from workflows.domain.written import MOST_LISTED, NOTES, text_digest
 from workflows.ports.tracker import (
+    ClaimTicket,
     FileTicket,
     FindNews,
     ListOpen,
@@ -29,6 +32,8 @@ from workflows.ports.tracker import (
     Remark,
     RewriteTicket,
 )
+
+NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
 
 
 @pytest.fixture(params=list(RIGS))
@@ -113,6 +118,18 @@ async def test_a_draft_is_found_by_its_label(rig: TrackerRig) -> None:
     assert [ticket.ref for ticket in (await are_open(rig, "triage")).tickets] == [filed.ref]
 
 
+async def test_what_pawl_has_filed_is_told_from_whatever_looks_like_it(rig: TrackerRig) -> None:
+    filed = await draft(rig)
+    copies = int(await rig.copy(filed.ref))
+    found = (await are_open(rig, "triage")).tickets
+    assert [ticket.ref for ticket in found if ticket.ours] == [filed.ref]
+    assert [(ticket.title, ticket.body) for ticket in found] == [(filed.title, filed.body)] * (1 + copies)
+    await rewrite(rig, filed.ref)
+    await rig.say(filed.ref, "A question from Ada.")
+    await rig.drag(filed.ref, "Someday")
+    assert [ticket.ref for ticket in (await are_open(rig, "triage")).tickets if ticket.ours] == [filed.ref]
+
+
 async def test_a_draft_asks_for_no_work(rig: TrackerRig) -> None:
     filed = await draft(rig)
     terms = Terms(routes=(Route(tracker=rig.name, repository="/srv/shop.git"),), model="m")
@@ -120,6 +137,26 @@ async def test_a_draft_asks_for_no_work(rig: TrackerRig) -> None:
     seen = [one for one in (await rig.tracker.find_news(search)).cards if one.card.ref == filed.ref]
     assert not [move for one in seen for move in decide(one, terms) if isinstance(move, Start)]
     assert not terms.routes[0].asks_for(filed)
+
+
+async def test_a_draft_is_claimed_with_the_words_it_was_filed_with(rig: TrackerRig) -> None:
+    team = (await rig.look(await rig.add("One"))).team
+    finding = Entry(
+        id="3f2a9c10ab",
+        kind=Kind.LINT,
+        subject="src/hinge_of_door.py:E501",
+        title="",
+        standing=Standing.WAITING,
+        first_seen=NOW,
+        last_seen=NOW,
+    )
+    title, body = ticket_title(bare(finding)), ticket_body(bare(finding), "acme/shop", "From a tape [no model].")
+    filed = await rig.tracker.file_ticket(drafted(rig, team, "triage:shop:3f2a9c10ab:1", title, body))
+    claimed = await rig.tracker.claim_ticket(ClaimTicket(ref=filed.ref, account="s1"))
+    assert text_digest(claimed.title, claimed.body) == text_digest(title, body)
+    if await rig.note(filed.ref, "Loosen it all."):
+        edited = await rig.tracker.claim_ticket(ClaimTicket(ref=filed.ref, account="s1"))
+        assert text_digest(edited.title, edited.body) != text_digest(title, body)
 
 
 # Writing anew

@@ -62,6 +62,11 @@ class TrackerRig(ABC):
         """A person writes at the end of a ticket of ours; False where nobody else can."""
         return False
 
+    @abstractmethod
+    async def copy(self, ref: TicketRef) -> bool:
+        """A person files what looks like this ticket: title, text, labels, and every mark on it that can be copied.
+        Whether that is a ticket at all."""
+
     def lose_the_reply(self) -> bool:
         """Of the next change of a ticket, which is made; False where no service is between."""
         return False

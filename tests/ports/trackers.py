@@ -63,6 +63,10 @@ class BoardRig(TrackerRig):
         file.write_text(f"{file.read_text()}{text}\n")
         return True
 
+    async def copy(self, ref: TicketRef) -> bool:
+        (self.folder / "copy.md").write_bytes((self.folder / f"{ref.id}.md").read_bytes())
+        return True
+
     def _edit(self, ref: TicketRef, old: str, new: str) -> None:
         file = self.folder / f"{ref.id}.md"
         assert old in file.read_text()
@@ -120,6 +124,13 @@ class OpenProjectRig(TrackerRig):
         self.double.write(card, ADA, detail="Description set")
         return True
 
+    async def copy(self, ref: TicketRef) -> bool:
+        card = self.double.cards[int(ref.id)]
+        names = tuple(self.double.labels[number - 1] for number in card.labels)
+        number = self.double.file(card.subject, card.body, names)
+        self.double.cards[number].note = card.note
+        return True
+
     def lose_the_reply(self) -> bool:
         self.double.app.add(Fault("PATCH /api/v3/work_packages", after=True))
         return True
@@ -165,6 +176,12 @@ class LinearRig(TrackerRig):
     async def note(self, ref: TicketRef, text: str) -> bool:
         issue = self._issue(ref)
         self._desk.linear.change(issue, self._desk.linear.ada, description=f"{issue['description']}\n{text}")
+        return True
+
+    async def copy(self, ref: TicketRef) -> bool:
+        issue = self._issue(ref)
+        names = tuple(label["name"] for label in issue["labels"])
+        self._desk.linear.file(issue["team"], issue["title"], issue["description"], names)
         return True
 
     def lose_the_reply(self) -> bool:
@@ -236,6 +253,11 @@ class GitHubIssuesRig(TrackerRig):
         issue = self.issue(ref)
         issue.body = f"{issue.body}\r\n{text}\r\n"  # as browsers send it
         self.fake.world.touched(issue)
+        return True
+
+    async def copy(self, ref: TicketRef) -> bool:
+        issue = self.issue(ref)
+        await self.add(issue.title, issue.body, tuple(issue.labels))
         return True
 
     def lose_the_reply(self) -> bool:

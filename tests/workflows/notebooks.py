@@ -22,6 +22,8 @@ class Cards:
 
     filed: dict[str, Ticket] = field(default_factory=dict[str, Ticket])
     others: list[Ticket] = field(default_factory=list[Ticket])
+    closes_all: bool = False
+    """Somebody closes whatever is filed, at once."""
 
     def file(self, filing: FileTicket) -> Ticket:
         if filing.key not in self.filed:
@@ -33,6 +35,8 @@ class Cards:
                 body=filing.body,
                 labels=filing.labels,
                 status="Todo",
+                closed=self.closes_all,
+                ours=True,
             )
         return self.filed[filing.key]
 

@@ -83,3 +83,5 @@ class Ticket(Record):
     """The tracker says that nothing is to be done any more: completed, cancelled or archived."""
     attachments: tuple[Attachment, ...] = ()
     """Files and pictures people put on it, at most 20."""
+    ours: bool = False
+    """Whether Pawl itself has filed it, by what nobody else can write. Told where open tickets are listed."""

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from workflows.domain.ticket import Ticket
 from workflows.domain.triage import TriageState
+from workflows.domain.written import carries
 
 FIRST_LOOK = timedelta(days=7)
 """How far back the first night looks."""
 LABEL = "triage"
-"""On every ticket that triage files. Its own tickets are no news to it."""
+"""On every ticket that triage files."""
 _NEVER_STALE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,9 +45,9 @@ def is_anything_new(state: TriageState, base: str, happened: int, stays: tuple[s
 
 
 def is_ours(ticket: Ticket, state: TriageState) -> bool:
-    """Whether triage has filed the ticket itself."""
-    tickets = (state.inbox, *(entry.ticket for entry in state.findings if entry.standing.has_ticket))
-    return ticket.ref in tickets or LABEL in {label.casefold() for label in ticket.labels}
+    """Whether triage has filed the ticket itself. The label alone says nothing: anybody's template may give it."""
+    tickets = (state.inbox, *(entry.ticket for entry in state.findings if not entry.elsewhere))
+    return ticket.ref in tickets or (ticket.ours and carries(ticket, (LABEL,)))
 
 
 def _digest(*parts: str) -> str:

@@ -164,7 +164,7 @@ class Tracker(Port):
     @activity.defn
     @abstractmethod
     async def list_open(self, listing: ListOpen) -> OpenTickets:
-        """What is open, whoever filed it, the newest first."""
+        """What is open, whoever filed it, the newest first. Each says whether Pawl has."""
 
     @activity.defn
     @abstractmethod

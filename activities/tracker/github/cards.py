@@ -53,6 +53,11 @@ def ticket(tracker: str, repository: str, issue: Issue, trigger: str) -> Ticket:
     )
 
 
+def is_filed(issue: Issue, ours: str) -> bool:
+    """Whether Pawl has filed it: whoever copies an issue copies its mark as well. `ours`: Pawl's login."""
+    return issue.user is not None and is_ours(issue.user.login, ours) and _FILED.match(issue.text) is not None
+
+
 def parted(text: str) -> tuple[str, str]:
     """The line by which an issue that Pawl filed is found again, and the rest."""
     found = _FILED.match(text)

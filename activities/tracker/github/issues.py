@@ -13,7 +13,7 @@ from activities.git.failures import told as told_by_git
 from activities.github import GitHub, Refused, mark_of, marked, told
 from activities.github.client import path_of
 from activities.github.identity import must_be
-from activities.github.records import Comment, Issue, is_ours
+from activities.github.records import Comment, Issue
 from activities.tracker.github import cards, news
 from activities.tracker.github.cards import At, Claim
 from activities.tracker.github.listing import Shelf
@@ -100,7 +100,7 @@ class GitHubIssues(Tracker):
     @activity.defn
     async def list_open(self, listing: ListOpen) -> OpenTickets:
         with told():
-            shelf = Shelf(self.github, self.connection, self.trigger, self.repositories)
+            shelf = Shelf(self.github, self.ours, self.connection, self.trigger, self.repositories)
             return await shelf.listed(listing)
 
     @activity.defn
@@ -227,8 +227,7 @@ class GitHubIssues(Tracker):
     async def _filed(self, repository: str, key: str) -> Issue | None:
         mark = mark_of(f"filed/{key}")
         issues = await self.github.every(repository, "/issues", Issue, state="all", sort="created", direction="desc")
-        mine = (one for one in issues if one.user is not None and is_ours(one.user.login, self.ours))
-        return next((one for one in mine if one.text.startswith(mark)), None)
+        return next((one for one in issues if cards.is_filed(one, self.ours) and one.text.startswith(mark)), None)
 
     async def _file(self, repository: str, parent: At | None, filing: FileTicket) -> Issue:
         part = f"Part of {parent.repository}#{parent.number}." if parent else ""

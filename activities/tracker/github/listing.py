@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from activities.errors import stop
 from activities.github import GitHub
 from activities.github.records import Issue
-from activities.tracker.github.cards import repository_of, ticket
+from activities.tracker.github.cards import is_filed, repository_of, ticket
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Ticket
 from workflows.domain.written import carries, is_open, listed
@@ -21,6 +21,7 @@ class Shelf:
     """The issues of one connection."""
 
     github: GitHub
+    ours: str
     connection: str
     trigger: str
     repositories: tuple[str, ...]
@@ -48,7 +49,7 @@ class Shelf:
             for issue in issues:
                 shown = ticket(self.connection, repository_of(issue), issue, self.trigger)
                 if issue.pull_request is None and is_open(shown) and carries(shown, listing.labels):
-                    found.append((issue, shown))
+                    found.append((issue, shown.model_copy(update={"ours": is_filed(issue, self.ours)})))
             if len(issues) < _A_PAGE:
                 return found, True
             if len(found) > listing.most:

@@ -178,12 +178,14 @@ query OpenIssues($filter: IssueFilter!, $after: String) {{
       state {{ ...StateParts }}
       team {{ id key states(first: 40) {{ nodes {{ ...StateParts }} }} }}
       labels(first: 20) {{ nodes {{ id name }} }}
+      creator {{ ...PersonParts }}
     }}
     {_NEXT}
   }}
 }}
 """,
     _STATE,
+    _PERSON,
 )
 ISSUE_TEXT = _document(
     "query IssueText($id: String!) { issue(id: $id) { id identifier title description creator { id } } }"

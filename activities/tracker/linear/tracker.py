@@ -134,7 +134,7 @@ class LinearTracker(Tracker):
 
     @activity.defn
     async def list_open(self, listing: ListOpen) -> OpenTickets:
-        return await listed(self.client, self.name, listing)
+        return await listed(self.client, await self._me(), self.name, listing)
 
     @activity.defn
     async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:

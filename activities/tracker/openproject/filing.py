@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import stop
 from activities.tracker.openproject.client import QUIET, Missing, condition
 from activities.tracker.openproject.desk import Desk
-from infra.openproject import Note, Place, WorkPackage
+from infra.openproject import Note, Place, Us, WorkPackage
 from workflows.domain.failures import Failure
 from workflows.ports.tracker import FileTicket
 
@@ -36,7 +36,12 @@ async def _found(desk: Desk, digest: str) -> list[WorkPackage]:
     us = await desk.us()
     page = await desk.client.cards([condition(desk.place.note_field, "~", digest)])
     cards = [desk.client.part(WorkPackage, one) for one in page.elements]
-    return [card for card in cards if card.links.author.id == us.id and desk.place.note(card).filed == digest]
+    return [card for card in cards if filed_as(card, us, desk.place) == digest]
+
+
+def filed_as(card: WorkPackage, us: Us, place: Place) -> str:
+    """The digest of the key that Pawl filed it under; empty where somebody else filed it."""
+    return place.note(card).filed if card.links.author.id == us.id else ""
 
 
 async def _draft(desk: Desk, filing: FileTicket, parent: WorkPackage | None, digest: str) -> dict[str, Any]:

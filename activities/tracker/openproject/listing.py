@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.tracker.openproject.client import Page, condition, where
 from activities.tracker.openproject.desk import Desk
+from activities.tracker.openproject.filing import filed_as
 from infra.openproject import WorkPackage
 from workflows.domain.ticket import Ticket
 from workflows.domain.written import carries, is_open
@@ -20,13 +21,14 @@ async def listed(desk: Desk, listing: ListOpen) -> OpenTickets:
     filters = [condition("status", "o")]
     if listing.team:
         filters.append(condition("project", "=", str((await desk.project(listing.team)).id)))
-    statuses, found = await desk.statuses(), list[Ticket]()
+    us, statuses, found = await desk.us(), await desk.statuses(), list[Ticket]()
     for number in range(1, _MOST_PAGES + 1):
         page = await _page(desk, filters, number)
         for one in page.elements:
-            ticket = await desk.ticket(desk.client.part(WorkPackage, one), statuses)
+            card = desk.client.part(WorkPackage, one)
+            ticket = await desk.ticket(card, statuses)
             if is_open(ticket) and carries(ticket, listing.labels):
-                found.append(ticket)
+                found.append(ticket.model_copy(update={"ours": bool(filed_as(card, us, desk.place))}))
         is_last = not page.elements or number * _A_PAGE >= page.total
         if is_last or len(found) > listing.most:
             return _of(found, listing, complete=is_last)

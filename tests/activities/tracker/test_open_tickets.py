@@ -12,6 +12,7 @@ from activities.tracker.board import BoardTracker
 from activities.tracker.slack import SlackTracker
 from infra import board
 from tests.fakes import slack as fake_slack
+from tests.fakes.github import PAWL as GITHUB_US
 from tests.fakes.openproject_world import PAWL
 from tests.fakes.service import Fault
 from tests.fakes.slack import FakeSlack
@@ -76,6 +77,18 @@ async def test_a_repository_that_is_named_alone_is_listed(github: GitHubIssuesRi
     github.fake.world.issue(other, github.fake.world.user("ada"), "Two", "")
     found = await github.tracker.list_open(ListOpen(tracker="github", team="ACME/docs"))
     assert [(ticket.title, ticket.team) for ticket in found.tickets] == [("Two", "acme/docs")]
+
+
+async def test_what_pawls_own_account_wrote_by_hand_is_not_what_pawl_filed(
+    github: GitHubIssuesRig, project: OpenProjectRig
+) -> None:
+    """As where the token is a person's."""
+    us = github.fake.world.user(GITHUB_US)
+    github.fake.world.issue(github.repo, us, "By hand", "Text.").labels = ["triage"]
+    project.double.file("By hand", "Text.", ("triage",), by=PAWL)
+    for rig in (github, project):
+        (listed,) = (await rig.tracker.list_open(ListOpen(tracker=rig.name))).tickets
+        assert (listed.title, listed.labels, listed.ours) == ("By hand", ("triage",), False)
 
 
 async def test_a_limit_is_waited_for(github: GitHubIssuesRig) -> None:
