@@ -13,14 +13,14 @@ from workflows.domain.triage import Entry, Level, Standing, TriageOrder
 from workflows.domain.triage_brakes import HandOn, Purse, in_order, what_fits
 from workflows.domain.triage_look import LABEL
 from workflows.domain.triage_words import bare, fixed_words, report, report_title, ticket_body, ticket_title
-from workflows.domain.written import is_open
+from workflows.domain.written import is_open, text_digest
 from workflows.ports.tracker import FileTicket, ListOpen, OpenTickets, PostComment, Remark, RewriteTicket, Tracker
 from workflows.starting import start_ticket
 from workflows.triage_finding import NightFinding
 from workflows.triage_gathering import Look
 from workflows.triage_steps import Failed
 
-_MOST_INBOXES = 20
+_MOST_CLOSED = 20
 """Tickets with keys of ours that are passed over, because they were closed before the state file knew of them."""
 
 
@@ -98,7 +98,7 @@ class NightTelling(NightFinding):
 
     async def _new_inbox(self, news: Sequence[Entry]) -> None:
         text = self._report_of(news)
-        for number in range(self._state.inboxes + 1, self._state.inboxes + _MOST_INBOXES + 1):
+        for number in range(self._state.inboxes + 1, self._state.inboxes + _MOST_CLOSED + 1):
             filing = FileTicket(
                 tracker=self._order.tracker,
                 key=f"{self._order.name}:inbox:{number}",
@@ -110,7 +110,7 @@ class NightTelling(NightFinding):
             ticket = await self._step(Tracker.file_ticket, filing, Tracker.step("File the report"))
             if is_open(ticket):
                 return await self._begun(ticket, number, filing, news)
-        raise Failed(f"The last {_MOST_INBOXES} reports of {self._order.name} are closed, and no new one can be filed.")
+        raise Failed(f"The last {_MOST_CLOSED} reports of {self._order.name} are closed, and no new one can be filed.")
 
     async def _begun(self, ticket: Ticket, number: int, filing: FileTicket, news: Sequence[Entry]) -> None:
         """The report is there; a night that ended after filing it may have left it with an older text."""
@@ -118,14 +118,15 @@ class NightTelling(NightFinding):
             rewrite = RewriteTicket(ref=ticket.ref, title=filing.title, body=filing.body)
             await self._step(Tracker.rewrite_ticket, rewrite, Tracker.step("Bring the report up to date"))
         self._written += (ticket.identifier,)
-        self._learn(*(_reported(entry, ticket.ref, ticket.identifier, ticket.url) for entry in news))
+        where = ticket.ref, ticket.identifier, ticket.url
+        self._learn(*(_told(entry, Standing.REPORTED, *where) for entry in news))
         await self._keep("Write down where the report is", self._learned.values(), inbox=ticket.ref, inboxes=number)
 
     def _in_inbox(self, entry: Entry, inbox: TicketRef, like: Entry | None) -> Entry:
         listed = next((ticket for ticket in self._ours.tickets if ticket.ref == inbox), None)
         identifier = listed.identifier if listed else like.identifier if like else inbox.id
         url = listed.url if listed else like.url if like else ""
-        return _reported(entry, inbox, identifier, url)
+        return _told(entry, Standing.REPORTED, inbox, identifier, url)
 
     def _report_of(self, entries: Sequence[Entry]) -> str:
         ordered = sorted(entries, key=lambda entry: (entry.first_seen, entry.id))
@@ -144,16 +145,44 @@ class NightTelling(NightFinding):
             spent=self._spent,
             price=policy.usd_per_finding or self._context.policy.budget.usd,
         )
-        open_now = sum(ticket.ref != self._state.inbox for ticket in self._ours.tickets)
-        fitted = what_fits(waiting, fresh, policy, purse, open_now, said)
+        fitted = what_fits(waiting, fresh, policy, purse, self._open_now(), said)
         self._left = fitted.waiting
         for one in fitted.now:
             await self._file_one(one, purse)
 
+    def _open_now(self) -> int:
+        """How many tickets of single findings are open. Whatever else carries the label is not triage's."""
+        ours = [one.ticket for one in self._state.findings if one.standing.has_ticket and not one.elsewhere]
+        return sum(ticket.ref in ours for ticket in self._ours.tickets)
+
     async def _file_one(self, one: HandOn, purse: Purse) -> None:
+        one, filing, ticket = await self._filed(one)
+        start = one.start and is_open(ticket)
+        if start:
+            await start_ticket(self._order_of(one, filing, ticket, purse), again=False)
+            self._started += (ticket.identifier,)
+        self._written += (ticket.identifier,)
+        standing = Standing.STARTED if start else Standing.TICKETED
+        self._learn(_told(one.entry, standing, ticket.ref, ticket.identifier, ticket.url))
+
+    async def _filed(self, one: HandOn) -> tuple[HandOn, FileTicket, Ticket]:
+        """One that people have closed is passed over: the finding has come up anew. Who closes them all wants none."""
+        filing, ticket = await self._filed_once(one)
+        for _ in range(_MOST_CLOSED):
+            if is_open(ticket):
+                break
+            one = one.model_copy(update={"entry": one.entry.model_copy(update={"times": one.entry.times + 1})})
+            filing, ticket = await self._filed_once(one)
+        return one, filing, ticket
+
+    async def _filed_once(self, one: HandOn) -> tuple[FileTicket, Ticket]:
+        filing = self._filing_of(one)
+        return filing, await self._step(Tracker.file_ticket, filing, Tracker.step(f"File: {filing.title}"))
+
+    def _filing_of(self, one: HandOn) -> FileTicket:
         entry, order = one.entry, self._order
         shown = bare(entry) if one.unattended else entry
-        filing = FileTicket(
+        return FileTicket(
             tracker=order.tracker,
             key=f"{order.name}:{entry.id}:{entry.times}",
             team=order.team,
@@ -161,21 +190,8 @@ class NightTelling(NightFinding):
             body=ticket_body(shown, self._repository.name, order.label if one.start else ""),
             labels=(LABEL,),
         )
-        ticket = await self._step(Tracker.file_ticket, filing, Tracker.step(f"File: {filing.title}"))
-        start = one.start and is_open(ticket)
-        if start:
-            await start_ticket(self._order_of(ticket, purse, one), again=False)
-            self._started += (ticket.identifier,)
-        self._written += (ticket.identifier,)
-        told = {
-            "standing": Standing.STARTED if start else Standing.TICKETED,
-            "ticket": ticket.ref,
-            "identifier": ticket.identifier,
-            "url": ticket.url,
-        }
-        self._learn(entry.model_copy(update=told))
 
-    def _order_of(self, ticket: Ticket, purse: Purse, one: HandOn) -> TicketOrder:
+    def _order_of(self, one: HandOn, filing: FileTicket, ticket: Ticket, purse: Purse) -> TicketOrder:
         order = self._order
         workflow_id = names.ticket_workflow_id(ticket.ref)
         return TicketOrder(
@@ -192,6 +208,7 @@ class NightTelling(NightFinding):
             ui=names.page(order.ui, workflow.info().namespace, workflow_id),
             unattended=self._leave(one),
             kind=one.entry.kind,
+            text=text_digest(filing.title, filing.body) if one.unattended else "",
         )
 
     def _leave(self, one: HandOn) -> str:
@@ -211,9 +228,10 @@ class NightTelling(NightFinding):
         self._written += (entry.identifier,)
 
 
-def _reported(entry: Entry, inbox: TicketRef, identifier: str, url: str) -> Entry:
-    said = {"standing": Standing.REPORTED, "ticket": inbox, "identifier": identifier, "url": url}
-    return entry.model_copy(update=said)
+def _told(entry: Entry, standing: Standing, ticket: TicketRef, identifier: str, url: str) -> Entry:
+    """People can read it there, in a ticket of our own."""
+    there = {"ticket": ticket, "identifier": identifier, "url": url, "elsewhere": False}
+    return entry.model_copy(update={"standing": standing, **there})
 
 
 def _waits(entry: Entry) -> bool:

@@ -16,7 +16,7 @@ from tests.system.thirty.story import Night
 
 pytestmark = [pytest.mark.crash, pytest.mark.server, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
-AGAIN = "found and fixed before"
+AGAIN = "It came up before"
 
 
 async def test_thirty_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

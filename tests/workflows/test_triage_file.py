@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from activities.notebook.file import FileNotebook
-from tests.workflows.nights import DOOR, SQUEAK, StartNights, filed, finding, finds, pushed, quiet, rewritten
+from tests.workflows.nights import (
+    DOOR,
+    SQUEAK,
+    StartNights,
+    card,
+    filed,
+    finding,
+    finds,
+    policy,
+    pushed,
+    quiet,
+    rewritten,
+)
 from tests.workflows.world import World
 from workflows.domain.session import Role
 from workflows.domain.triage import Standing, TriageState, finding_id
@@ -67,6 +79,24 @@ async def test_a_week_with_the_real_file(nights: StartNights, tmp_path: Path) ->
     (back,) = [entry for entry in (await known(world, run.name)).findings if entry.subject == SQUEAK]
     assert (back.times, back.standing) == (2, Standing.REPORTED)
     assert len(filed(world)) == 1
+
+
+async def test_what_somebodys_ticket_holds_is_seen_in_the_file_and_raised_when_a_person_wants_it(
+    nights: StartNights, tmp_path: Path
+) -> None:
+    world = FiledWorld(folder=tmp_path, policy=policy(level=2))
+    world.cards.others.append(card("ENG-7", f"{SQUEAK} fails on main"))
+    run = await nights(world)
+    finds(world, finding())
+    assert (await run.next()).silent
+    text = world.file.read_text()
+    assert "elsewhere: True" in text
+    assert "identifier: ENG-7" in text
+    world.file.write_text(text.replace("standing: reported", "standing: waiting"))
+    quiet(world)
+    assert (await run.next()).tickets == ("F-1",)
+    (told,) = (await known(world, run.name)).findings
+    assert (told.standing, told.identifier, told.elsewhere) == (Standing.TICKETED, "F-1", False)
 
 
 async def test_a_file_that_cannot_be_read_is_kept_and_the_night_goes_on_with_the_last_good_one(

@@ -121,6 +121,28 @@ async def test_a_fixed_drafts_people_are_told_and_its_return_is_another_ticket(n
     assert "time 2" in filed(world)[-1].body
 
 
+async def test_what_is_found_anew_after_people_have_closed_its_ticket_is_another_ticket(nights: StartNights) -> None:
+    world = World(policy=policy(level=2))
+    run = await nights(world)
+    for number in (1, 2, 3):
+        finds(world, finding())
+        assert (await run.next()).tickets == (f"F-{number}",)
+        assert (entry(world).times, entry(world).identifier) == (number, f"F-{number}")
+        world.cards.close(f"F-{number}")
+        world.state = world.state.model_copy(update={"findings": ()})  # a person wants it forgotten
+    assert "It came up before; this is time 3." in filed(world)[-1].body
+
+
+async def test_a_finding_whose_tickets_are_closed_for_ever_stops_no_night(nights: StartNights) -> None:
+    world = World(policy=policy(level=3))
+    run = await nights(world)
+    world.cards.closes_all = True
+    finds(world, finding())
+    said = await run.next()
+    assert (said.trouble, said.started, len(filed(world))) == ("", (), 21)
+    assert entry(world).standing is Standing.TICKETED
+
+
 async def test_an_open_finding_is_run_again_only_when_the_base_moved(nights: StartNights) -> None:
     world = World()
     run = await nights(world)

@@ -9,6 +9,7 @@ from tests.workflows.nights import (
     DOOR,
     SQUEAK,
     StartNights,
+    card,
     entry,
     filed,
     finding,
@@ -23,8 +24,9 @@ from workflows import names
 from workflows.domain.change import Check
 from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import Ticket as Card
-from workflows.domain.triage import Kind, Standing
-from workflows.ports.tracker import RewriteTicket
+from workflows.domain.triage import Kind, Standing, finding_id
+from workflows.domain.written import text_digest
+from workflows.ports.tracker import FileTicket, RewriteTicket
 from workflows.ports.workspace import TryCommand
 
 pytestmark = pytest.mark.server
@@ -85,8 +87,25 @@ async def test_level_4_lets_low_risk_kinds_pass_their_gates(nights: StartNights,
     assert [order.unattended for order in orders] == [f"WORKFLOW.md at {base}: triage level 4, kind lint", "", ""]
     assert [order.kind for order in orders] == [Kind.LINT, Kind.FAILING_TEST, Kind.LINT]
     by_itself = filed(world)[0]
+    texts = [text_digest(filing.title, filing.body) for filing in filed(world)]
+    assert [order.text for order in orders] == [texts[0], "", ""], "it may say nothing else when it is claimed"
     assert by_itself.title == "Lint: src/hinge.py:E501"
     assert "squeaks" not in by_itself.body, "nobody watches: no word in it is a model's choice"
+
+
+async def test_an_older_text_under_the_same_key_is_not_what_has_leave(nights: StartNights, client: Client) -> None:
+    """Such as a night has left that was killed, or a person has edited."""
+    world = World(policy=policy(level=4, commands=(Check(name="lint", run="ruff check ."),)))
+    world.reds["lint"] = red("lint", excerpt="src/hinge.py:3:1: E501 too long")
+    run = await nights(world)
+    lint = finding(LINT, Kind.LINT)
+    key = f"{run.name}:{finding_id(lint.kind, lint.subject)}:1"
+    older = FileTicket(tracker="board", key=key, title="Lint: loose", body="Loosen it all.", labels=("triage",))
+    there = world.cards.file(older)
+    finds(world, lint)
+    assert (await run.next()).started == ("F-1",)
+    order = await started(client, there)
+    assert order.text not in ("", text_digest(there.title, there.body))
 
 
 async def test_what_does_not_fit_is_first_the_next_night_without_a_model(nights: StartNights) -> None:
@@ -116,6 +135,15 @@ async def test_open_tickets_are_capped_until_people_close_some(nights: StartNigh
     assert (await run.next()).tickets == ()
     world.cards.close("F-1")
     assert (await run.next()).tickets == ("F-2",)
+
+
+async def test_tickets_of_others_with_our_label_do_not_fill_the_cap(nights: StartNights) -> None:
+    world = World(policy=policy(level=2, open_tickets=1))
+    run = await nights(world)
+    theirs = [card(f"ENG-{number}", "Noise") for number in range(3)]
+    world.cards.others = [one.model_copy(update={"labels": ("triage",)}) for one in theirs]
+    finds(world, finding())
+    assert (await run.next()).tickets == ("F-1",)
 
 
 async def test_a_nights_money_covers_what_it_starts(nights: StartNights, client: Client) -> None:

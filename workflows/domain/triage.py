@@ -155,7 +155,7 @@ class Entry(Record):
     first_seen: datetime
     last_seen: datetime
     times: int = 1
-    """How often it came up anew: after it was fixed it is raised again."""
+    """How often it came up anew: after it was fixed, or its ticket closed, it is raised again."""
     tried: tuple[Tried, ...] = ()
     """The newest last, at most 10."""
     ticket: TicketRef | None = None

@@ -50,7 +50,7 @@ def bare(entry: Entry) -> Entry:
 
 
 def _found(entry: Entry, repository: str) -> str:
-    again = f" It was found and fixed before; this is time {entry.times}." if entry.times > 1 else ""
+    again = f" It came up before; this is time {entry.times}." if entry.times > 1 else ""
     return f"Found by the nightly triage of {_code(repository)}, finding `{entry.id}`.{again}"
 
 
