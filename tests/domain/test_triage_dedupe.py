@@ -102,6 +102,7 @@ def test_the_ids_that_state_files_hold_stay() -> None:
     ("title", "body", "subject", "holds"),
     [
         (f"{NAME} fails", "", NAME, True),
+        (f"{NAME} fails", "", f"./{NAME}()", True),
         ("Red", f"See\n`{NAME.upper()}`.", NAME, True),
         ("Red", f"See {NAME}_more", NAME, False),
         ("Red", f"See other/{NAME}", NAME, False),

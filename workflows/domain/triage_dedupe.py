@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workflows.domain.model import Record
 from workflows.domain.ticket import Ticket
-from workflows.domain.triage import Entry, Standing, TriageFinding, TriageState, finding_id
+from workflows.domain.triage import Entry, Standing, TriageFinding, TriageState, finding_id, name_of
 from workflows.domain.triage_look import is_ours
 
 _SHORTEST = 6
@@ -125,7 +125,7 @@ def _held_by(finding: TriageFinding, others: Sequence[Ticket]) -> Ticket | None:
 
 
 def _holds(ticket: Ticket, subject: str) -> bool:
-    name = subject.strip().strip("`'\"")
+    name = name_of(subject)
     if len(name) < _SHORTEST or not re.search(r"[^\W\d_]", name):
         return False
     return (
