@@ -39,7 +39,8 @@ class NightTelling(NightFinding):
         fixed = tuple(entry for entry in self._learned.values() if entry.standing is Standing.FIXED)
         if not (waiting or self._learned):
             return
-        listing = ListOpen(tracker=self._order.tracker, team=self._order.team, labels=(LABEL,), most=500)
+        order = self._order
+        listing = ListOpen(tracker=order.tracker, team=order.team, labels=(LABEL,), most=500, bodies=False)
         self._ours = await self._step(Tracker.list_open, listing, Tracker.step("List the open tickets of triage"))
         if self._policy.level is Level.REPORT:
             await self._report((*in_order(waiting), *fresh))

@@ -14,7 +14,6 @@ from infra import board
 from workflows.domain.failures import Failure
 from workflows.domain.intake import CardSeen
 from workflows.domain.ticket import Ticket, TicketRef
-from workflows.domain.written import listed
 from workflows.ports.tracker import (
     ClaimTicket,
     FileTicket,
@@ -68,7 +67,7 @@ class BoardTracker(Tracker):
     async def list_open(self, listing: ListOpen) -> OpenTickets:
         """The card that changed last is the first. A board has no teams: all of it is meant."""
         found = await asyncio.to_thread(board.open_tickets, self.folder, listing.labels, listing.most + 1)
-        return OpenTickets(tickets=tuple(map(listed, found[: listing.most])), complete=len(found) <= listing.most)
+        return OpenTickets.of(found, listing)
 
     @activity.defn
     async def rewrite_ticket(self, rewrite: RewriteTicket) -> Ticket:

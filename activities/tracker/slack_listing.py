@@ -6,7 +6,7 @@ from activities.slack.calls import Json, Missing, SlackCalls, Us
 from activities.slack.messages import MOST_PAGES, state_of
 from activities.tracker.slack_card import CARD, Card, card_of
 from workflows.domain.chat import Place
-from workflows.domain.written import carries, is_open, listed
+from workflows.domain.written import carries, is_open
 from workflows.ports.tracker import ListOpen, OpenTickets
 
 _MOST_THREADS = 15
@@ -27,8 +27,7 @@ async def open_tickets(calls: SlackCalls, connection: str, channels: Sequence[st
         threads -= len(asked[:threads])
     cards.sort(key=lambda card: float(card.place.ts), reverse=True)
     found = [ticket for card in cards if is_open(ticket := card.ticket(connection)) and carries(ticket, listing.labels)]
-    tickets = tuple(map(listed, found[: listing.most]))
-    return OpenTickets(tickets=tickets, complete=complete and len(found) <= listing.most)
+    return OpenTickets.of(found, listing, complete=complete)
 
 
 async def _begun_by_people(calls: SlackCalls, us: Us, channel: str, asked: Sequence[Json]) -> list[Card]:

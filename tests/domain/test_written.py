@@ -3,7 +3,18 @@
 import pytest
 
 from workflows.domain.ticket import Phase, Ticket, TicketRef
-from workflows.domain.written import CUT, NOTES, carries, closed, cut, is_open, rewritten, text_digest
+from workflows.domain.written import (
+    CUT,
+    MOST_LISTED,
+    NOTES,
+    carries,
+    closed,
+    cut,
+    is_open,
+    listed,
+    rewritten,
+    text_digest,
+)
 
 HIS = f"{NOTES}\n\nLeave it to Ada."
 
@@ -92,3 +103,29 @@ def test_labels_are_the_same_in_all_letters() -> None:
 def test_a_text_is_the_same_however_a_tracker_keeps_it(title: str, body: str, same: bool) -> None:
     kept = text_digest("Lint: a.py", "> From a tape.\n\n- one\n- two_x")
     assert (text_digest(title, body) == kept) is same
+
+
+def many(count: int, body: str, title: str = "Mend it") -> list[Ticket]:
+    refs = [TicketRef(tracker="github", id=f"{number}") for number in range(count)]
+    return [Ticket(ref=ref, identifier=f"#{ref.id}", title=title, body=body, status="Todo") for ref in refs]
+
+
+@pytest.mark.parametrize(("count", "most"), [(100, 4_000), (200, 2_000), (500, 1_000)])
+def test_the_more_tickets_are_told_of_the_shorter_they_are(count: int, most: int) -> None:
+    told = listed(many(count, "x" * 9_000))
+    assert all(most - 20 < len(ticket.body) <= most for ticket in told)
+    assert all(ticket.body.endswith(CUT) for ticket in told)
+    assert [ticket.identifier for ticket in told] == [f"#{number}" for number in range(count)]
+
+
+def test_what_is_too_much_even_without_texts_is_left_out_from_the_end() -> None:
+    told = listed(many(500, "x" * 9_000, "t" * 3_000))
+    assert 150 < len(told) < 200
+    assert [ticket.identifier for ticket in told] == [f"#{number}" for number in range(len(told))]
+    assert not any(ticket.body for ticket in told)
+
+
+def test_a_list_without_texts() -> None:
+    assert [len(ticket.body) for ticket in listed(many(2, "x"), 0)] == [0, 0]
+    assert len(listed(many(500, "x" * MOST_LISTED), 0)) == 500
+    assert listed([]) == ()

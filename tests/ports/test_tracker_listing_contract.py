@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.git.scanning import HIDDEN
 from activities.tracker.router import TrackerRouter
+from infra.payloads import DATA_CONVERTER
 from tests.activities.git.secrets import AWS, GITHUB
 from tests.ports.tracker_rig import TrackerRig
 from tests.ports.trackers import RIGS
@@ -108,6 +109,21 @@ async def test_long_texts_are_cut_in_a_list(rig: TrackerRig) -> None:
     (one,) = (await are_open(rig)).tickets
     assert len(one.body) <= MOST_LISTED
     assert "[cut: too long" in one.body
+
+
+async def test_a_list_may_be_asked_for_without_texts(rig: TrackerRig) -> None:
+    await rig.add("One", "Text.")
+    found = await rig.tracker.list_open(ListOpen(tracker=rig.name, bodies=False))
+    assert [(ticket.title, ticket.body) for ticket in found.tickets] == [("One", "")]
+
+
+async def test_a_list_of_big_tickets_travels(rig: TrackerRig) -> None:
+    """Temporal takes no value of more than 2 MiB."""
+    await rig.add("One", "\u00e9" * MOST_LISTED)
+    (one,) = (await are_open(rig)).tickets
+    found = OpenTickets.of([one] * 501, ListOpen(tracker=rig.name, most=500))
+    assert (len(found.tickets), found.complete) == (500, False)
+    assert len(DATA_CONVERTER.payload_converter.to_payload(found).data) < 2 * 1024 * 1024
 
 
 # Drafts

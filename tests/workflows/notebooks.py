@@ -43,7 +43,7 @@ class Cards:
     def open(self, listing: ListOpen) -> OpenTickets:
         there = [ticket for ticket in (*self.filed.values(), *self.others) if not ticket.closed]
         wanted = [ticket for ticket in there if set(listing.labels) <= set(ticket.labels)]
-        return OpenTickets(tickets=tuple(wanted[: listing.most]), complete=len(wanted) <= listing.most)
+        return OpenTickets.of(wanted, listing)
 
     def rewrite(self, request: RewriteTicket) -> Ticket:
         key = next((key for key, ticket in self.filed.items() if ticket.ref == request.ref), None)

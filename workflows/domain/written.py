@@ -2,14 +2,22 @@
 
 import hashlib
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 
 from workflows.domain.events import phase_of
+from workflows.domain.size import size
 from workflows.domain.ticket import Ticket
 
 NOTES = "## Notes"
 """What people write in a ticket of Pawl's own below this line is theirs: Pawl rewrites what is above it."""
 MOST_LISTED = 4_000
 """Characters of a body where many tickets are told of."""
+_MOST_BYTES = 600_000
+"""Of tickets that are told of together."""
+_LEAST_TOLD = 200
+"""Characters of a body; less says nothing."""
 CUT = "\n\n[cut: too long]"
 
 _BULLET = re.compile(r"^[ \t]*[*+-][ \t]+", re.MULTILINE)
@@ -68,9 +76,14 @@ def is_open(ticket: Ticket) -> bool:
     return not ticket.closed and not (phase and phase.is_final)
 
 
-def listed(ticket: Ticket) -> Ticket:
-    """The ticket as it is told of among many."""
-    return ticket.model_copy(update={"body": cut(ticket.body, MOST_LISTED), "attachments": ()})
+def listed(tickets: Sequence[Ticket], most: int = MOST_LISTED) -> tuple[Ticket, ...]:
+    """Tickets as they are told of among many, each body at most `most` characters: fewer where there are many, so that
+    they travel together. Those at the end that do not fit even without bodies are left out."""
+    short = [ticket.model_copy(update={"body": cut(ticket.body, most), "attachments": ()}) for ticket in tickets]
+    lengths = list(accumulate(map(size, short)))
+    if most and lengths and lengths[-1] > _MOST_BYTES:
+        return listed(tickets, most // 2 if most > _LEAST_TOLD else 0)
+    return tuple(short[: bisect_right(lengths, _MOST_BYTES)])
 
 
 def carries(ticket: Ticket, labels: tuple[str, ...]) -> bool:

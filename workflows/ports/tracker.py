@@ -1,7 +1,9 @@
 """The board tickets come from and report back to."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Self
 
 from pydantic import Field
 from temporalio import activity
@@ -11,6 +13,7 @@ from workflows.domain.intake import CardSeen, WordsSaid
 from workflows.domain.model import Record
 from workflows.domain.routes import Route
 from workflows.domain.ticket import Phase, Ticket, TicketRef
+from workflows.domain.written import MOST_LISTED, listed
 from workflows.ports import PATIENT, Port
 
 
@@ -88,13 +91,21 @@ class ListOpen(Record):
     labels: tuple[str, ...] = ()
     """Only those that carry all of them."""
     most: int = Field(default=100, ge=1, le=500)
+    bodies: bool = True
+    """False: without their bodies, for whoever needs none."""
 
 
 class OpenTickets(Record):
     tickets: tuple[Ticket, ...] = ()
-    """The newest first; bodies cut to 4,000 characters, without attachments."""
+    """The newest first; bodies cut to 4,000 characters, or fewer where there are many; without attachments."""
     complete: bool = True
     """False: there were more."""
+
+    @classmethod
+    def of(cls, found: Sequence[Ticket], listing: ListOpen, *, complete: bool = True) -> Self:
+        """The answer. `found`: the newest first; `complete`: whether there were no others."""
+        tickets = listed(found[: listing.most], MOST_LISTED if listing.bodies else 0)
+        return cls(tickets=tickets, complete=complete and len(tickets) == len(found))
 
 
 class RewriteTicket(Record):

@@ -8,7 +8,7 @@ from activities.github.records import Issue
 from activities.tracker.github.cards import is_filed, repository_of, ticket
 from workflows.domain.failures import Failure
 from workflows.domain.ticket import Ticket
-from workflows.domain.written import carries, is_open, listed
+from workflows.domain.written import carries, is_open
 from workflows.ports.tracker import ListOpen, OpenTickets
 
 _A_PAGE = 100
@@ -36,8 +36,7 @@ class Shelf:
             some, whole = await self._of(name, listing)
             found, complete = [*found, *some], complete and whole
         found.sort(key=_created, reverse=True)
-        tickets = tuple(listed(ticket) for _, ticket in found[: listing.most])
-        return OpenTickets(tickets=tickets, complete=complete and len(found) <= listing.most)
+        return OpenTickets.of([ticket for _, ticket in found], listing, complete=complete)
 
     async def _of(self, repository: str, listing: ListOpen) -> tuple[list[tuple[Issue, Ticket]], bool]:
         """Of one repository, the newest first: one more than is asked for, where there are more. And whether they are

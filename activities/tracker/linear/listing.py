@@ -8,7 +8,6 @@ from activities.tracker.linear.client import LinearClient
 from activities.tracker.linear.rows import Issue, User
 from workflows.domain.ticket import Ticket
 from workflows.domain.written import carries, is_open
-from workflows.domain.written import listed as told
 from workflows.ports.tracker import ListOpen, OpenTickets
 
 _MOST_PAGES = 12
@@ -29,8 +28,7 @@ async def listed(client: LinearClient, us: User, name: str, listing: ListOpen) -
         complete, after = not page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
         if complete or len(found) > listing.most:
             break
-    tickets = tuple(map(told, found[: listing.most]))
-    return OpenTickets(tickets=tickets, complete=complete and len(found) <= listing.most)
+    return OpenTickets.of(found, listing, complete=complete)
 
 
 def open_where(listing: ListOpen) -> dict[str, Any]:

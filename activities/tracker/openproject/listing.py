@@ -9,7 +9,6 @@ from activities.tracker.openproject.filing import filed_as
 from infra.openproject import WorkPackage
 from workflows.domain.ticket import Ticket
 from workflows.domain.written import carries, is_open
-from workflows.domain.written import listed as told
 from workflows.ports.tracker import ListOpen, OpenTickets
 
 _A_PAGE = 100
@@ -31,16 +30,11 @@ async def listed(desk: Desk, listing: ListOpen) -> OpenTickets:
                 found.append(ticket.model_copy(update={"ours": bool(filed_as(card, us, desk.place))}))
         is_last = not page.elements or number * _A_PAGE >= page.total
         if is_last or len(found) > listing.most:
-            return _of(found, listing, complete=is_last)
-    return _of(found, listing, complete=False)
+            return OpenTickets.of(found, listing, complete=is_last)
+    return OpenTickets.of(found, listing, complete=False)
 
 
 async def _page(desk: Desk, filters: list[dict[str, Any]], number: int) -> Page:
     """The newest first: ids grow."""
     sized = {"sortBy": json.dumps([["id", "desc"]]), "pageSize": str(_A_PAGE), "offset": str(number)}
     return await desk.client.page("work_packages", {**where(*filters), **sized})
-
-
-def _of(found: list[Ticket], listing: ListOpen, *, complete: bool) -> OpenTickets:
-    tickets = tuple(map(told, found[: listing.most]))
-    return OpenTickets(tickets=tickets, complete=complete and len(found) <= listing.most)
