@@ -15,9 +15,9 @@ from activities.notebook import writing
 from activities.notebook.reading import Node, Unreadable, read_yaml
 from workflows.domain.model import Record
 from workflows.domain.triage import Entry, Kind, Standing, TriageState, finding_id
+from workflows.domain.triage_goes import kept
 
 MOST_BYTES = 5_000_000
-_MOST_TRIED = 10
 _OURS = "##"
 _FIRST, _LAST = ("id", "kind", "subject", "title", "standing", "note", "command", "detail"), ("tried",)
 """Where of an entry's keys people look first and last."""
@@ -74,11 +74,12 @@ def read_sheet(data: bytes, repository: str, written: datetime) -> Sheet:
         raise Unreadable("write `key: value` lines")
     state = _state(root, {"repository": repository}, written)
     nodes = root.pairs["findings"].node.items if "findings" in root.pairs else []
-    ids = [entry.id for entry in state.findings]
-    for number, (node, known) in enumerate(zip(nodes, ids, strict=True)):
-        if known in ids[:number]:
-            raise Unreadable(f"another finding has the id {known}, too", node.line + 1)
-    return Sheet(state, _words(text, root, dict(zip(ids, nodes, strict=True))))
+    entries = dict[str, Node]()
+    for node, entry in zip(nodes, state.findings, strict=True):
+        if entry.id in entries:
+            raise Unreadable(f"another finding has the id {entry.id}, too", node.line + 1)
+        entries[entry.id] = node
+    return Sheet(state, _words(text, root, entries))
 
 
 def render(sheet: Sheet) -> bytes:
@@ -121,8 +122,8 @@ def _stray(words: Words, owner: str, written: AbstractSet[str]) -> list[str]:
 def _said(record: Record, order: Sequence[str]) -> dict[str, object]:
     """Its values without those that say nothing, save the ones people are to fill in."""
     values = record.model_dump()
-    if "tried" in values:
-        values["tried"] = [_said_of(one) for one in values["tried"][-_MOST_TRIED:]]
+    if isinstance(record, Entry):
+        values["tried"] = [_said_of(one.model_dump()) for one in kept(record.tried)]
         values["note"] = values["note"] or None
     return {key: values[key] for key in order if key in ("note", "inboxes") or values[key] not in (None, "", [], ())}
 
@@ -152,6 +153,8 @@ def _state(root: Node, defaults: Mapping[str, object], written: datetime) -> Tri
         values["findings"] = [_completed(one, seen) for one in cast("list[object]", findings)]
     try:
         return cast("TriageState", _aware(TriageState.model_validate({**defaults, **values})))
+    except OverflowError as error:
+        raise Unreadable("a time in it is none that a calendar has") from error
     except ValidationError as error:
         detail = error.errors()[0]
         path = ".".join(str(step) for step in detail["loc"])

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from workflows.domain.triage import Entry, Kind, Standing, Tried, Verdict, is_test_id, name_of
+from workflows.domain.triage_goes import kept
 
 MOST_TRIED = 20
 """New findings whose commands are run in one night, and as many old ones. The others wait for the next night."""
-_KEPT = 10
 _NAMED = (Kind.FAILING_TEST, Kind.FLAKY_TEST, Kind.LINT, Kind.DEPENDENCY)
 """Their subjects are names that every tool prints. Of a build, or an issue by its number, that cannot be asked."""
 
@@ -37,7 +37,7 @@ def shown(entry: Entry, tried: Tried) -> Entry:
     refuted = tried.verdict is Verdict.REFUTED
     return entry.model_copy(
         update={
-            "tried": (*entry.tried, tried)[-_KEPT:],
+            "tried": kept((*entry.tried, tried)),
             "kind": _kind(entry.kind, tried.verdict),
             "standing": Standing.REFUTED if refuted else Standing.WAITING,
         }
@@ -51,7 +51,7 @@ def shown_again(entry: Entry, tried: Tried) -> Entry:
     fixed = tried.verdict is Verdict.REFUTED
     return entry.model_copy(
         update={
-            "tried": (*entry.tried, tried)[-_KEPT:],
+            "tried": kept((*entry.tried, tried)),
             "kind": _kind(entry.kind, tried.verdict),
             "standing": Standing.FIXED if fixed else entry.standing,
         }

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from workflows.domain.shown import code, indented, visible
-from workflows.domain.triage import Entry, Kind, NightOutcome, Standing, Tried, Verdict
+from workflows.domain.triage import Entry, Kind, NightOutcome, Standing, Verdict
+from workflows.domain.triage_goes import first_alike, last_telling
 from workflows.domain.words import counted
 
 MOST_CHARACTERS = 40_000
@@ -77,16 +78,16 @@ def report(entries: Sequence[Entry], repository: str, path: str) -> str:
 
 
 def proof(entry: Entry) -> str:
-    """What running its command has shown, as a sentence."""
-    last = _shown_by(entry)
-    if last is None:
+    """What running its command has shown, as a sentence: the same as long as the verdict is."""
+    first = first_alike(entry.tried)
+    if first is None:
         return (
             "No command has shown it: it is told as it was read." if not entry.command else "Its command says nothing."
         )
     word = {Verdict.CONFIRMED: "Fails every time", Verdict.FLAKY: "Flaky: fails now and then"}.get(
-        last.verdict, "Passes"
+        first.verdict, "Passes"
     )
-    return f"{word}: {last.failed} of {counted(last.runs, 'run')} failed at {_code(last.base[:12])}."
+    return f"{word}: {first.failed} of {counted(first.runs, 'run')} failed at {_code(first.base[:12])}."
 
 
 def since_words(entry: Entry) -> str:
@@ -159,13 +160,8 @@ def _section(entry: Entry) -> str:
 
 
 def _excerpt(entry: Entry) -> str:
-    last = _shown_by(entry)
+    last = last_telling(entry.tried)
     return f"What it said last:\n\n{_quoted(last.excerpt)}" if last and last.excerpt.strip() else ""
-
-
-def _shown_by(entry: Entry) -> Tried | None:
-    """The last go that said anything."""
-    return next((tried for tried in reversed(entry.tried) if tried.verdict is not Verdict.UNPROVEN), None)
 
 
 def _code(text: str) -> str:

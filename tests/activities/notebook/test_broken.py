@@ -42,6 +42,7 @@ async def subjects(notebook: FileNotebook) -> list[str]:
         (b"- 1\n", "line 1: write `key: value` lines"),
         (b"just words\n", "line 1: write `key: value` lines"),
         (b"seen_until: tomorrow\n", "line 1: seen_until: Input should be a valid datetime"),
+        (b"seen_until: 9999-12-31T23:59:59-14:00\n", "line 1: a time in it is none that a calendar has"),
         (b"a: 1\n" * 2, "line 2: 'a' is written twice"),
         (b"x" * 5_000_001, "line 1: it is larger than 5 MB"),
         (

@@ -8,6 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.notebook.file import FileNotebook, file_name
+from activities.notebook.sheet import read_sheet
 from tests.activities.notebook.conftest import NIGHT, OPEN, entry, keep
 from workflows.domain.ticket import TicketRef
 from workflows.domain.triage import Standing, TriageState, Tried, Verdict
@@ -53,7 +54,11 @@ async def test_all_that_is_kept_is_there_the_next_night(notebook: FileNotebook, 
     inbox = TicketRef(tracker="board", id="T-9")
     kept = await notebook.keep_notebook(keep(full, B, seen_until=NIGHT, base="c" * 40, inbox=inbox, inboxes=1))
     opened = (await FileNotebook(notebook.folder).open_notebook(OPEN)).state
-    assert opened.findings == (B, full.model_copy(update={"tried": tries[-10:]}))
+    written = read_sheet(path.read_bytes(), "/repos/shop", NIGHT).state
+    assert written.findings == (B, full.model_copy(update={"tried": (tries[0], *tries[-9:])}))
+    assert [[go.model_dump(exclude={"excerpt"}) for go in one.tried] for one in opened.findings] == [
+        [go.model_dump(exclude={"excerpt"}) for go in one.tried] for one in written.findings
+    ]
     assert (opened.seen_until, opened.base, opened.inbox, opened.inboxes) == (NIGHT, "c" * 40, inbox, 1)
     assert opened.model_copy(update={"findings": ()}) == kept.model_copy(update={"findings": ()})
     assert path.stat().st_mode & 0o777 == 0o600
