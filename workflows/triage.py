@@ -76,7 +76,7 @@ class Triage(NightTelling):
             at=self._at,
             trouble=self._trouble,
             gone=self._gone,
-            warning=self._set_aside,
+            warning=self._warning,
             silent=not self._written and not self._started,
             asked=self._asked,
             found=sum(self._learned[name].standing is not Standing.REFUTED for name in self._fresh),

@@ -126,9 +126,9 @@ class NightGathering(NightSteps):
         return await self._step(Workspace.run_checks, running, Workspace.step(f"Run {check.name}"))
 
     def _is_news(self, look: Look) -> bool:
-        """Whether a night before has not looked at it. A commit of after the night's moment is told by the base that it
-        moved, once; it would else be new again in the next night."""
-        happened = sum(commit.at <= self._at for commit in look.recent.commits) + len(look.recent.runs)
+        """Whether a night before has not looked at it. What came after the night's moment is new to the next one, which
+        begins to look there; a commit is told before by the base that it moved."""
+        happened = sum(one.at <= self._at for one in (*look.recent.commits, *look.recent.runs))
         return is_anything_new(self._state, self._repository.base_sha, happened, look.stays)
 
     def _is_silent(self, look: Look) -> bool:

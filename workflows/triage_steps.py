@@ -10,6 +10,7 @@ from temporalio.workflow import ActivityConfig
 
 from workflows import names
 from workflows.domain.triage import Entry, TriageOrder, TriageState
+from workflows.domain.triage_size import carried, in_parts
 from workflows.ports.notebook import KeepNotebook, Notebook, OpenNotebook
 from workflows.trouble import message_of, to_its_end, type_of
 
@@ -34,7 +35,10 @@ class NightSteps:
         self._at = order.at or workflow.now()
         self._account = names.night_account(order.name, order.run or workflow.info().first_execution_run_id)
         self._state = TriageState(repository=order.repository)
-        self._path = self._set_aside = ""
+        self._path = self._warning = ""
+        self._first_seen: dict[str, Entry] = {}
+        self._seen: dict[str, Entry] = {}
+        """The findings as the state file first and last showed them, by id."""
         self._learned: dict[str, Entry] = {}
         """What is to be kept, by id: entries as they are now."""
 
@@ -54,9 +58,10 @@ class NightSteps:
             raise Failed(message_of(error), type_of(error)) from error
 
     async def _open_notebook(self) -> None:
-        opening = OpenNotebook(name=self._order.name, repository=self._order.repository)
+        opening = OpenNotebook(name=self._order.name, repository=self._order.repository, at=self._at)
         opened = await self._step(Notebook.open_notebook, opening, Notebook.step("Read what is known"))
-        self._state, self._path, self._set_aside = opened.state, opened.path, opened.set_aside
+        self._path, self._warning = opened.path, " ".join(filter(None, (opened.set_aside, opened.doubt)))
+        self._see(opened.state)
 
     def _learn(self, *entries: Entry) -> None:
         self._learned |= {entry.id: entry for entry in entries}
@@ -67,18 +72,34 @@ class NightSteps:
     async def _keep(self, summary: str, entries: Iterable[Entry], **cursor: Any) -> None:
         """Write what is otherwise than the file has it, and go on with what the file then says: what a person has
         written in it meanwhile holds."""
-        before = {entry.id: entry for entry in self._state.findings}
-        changed = tuple(entry for entry in entries if before.get(entry.id) != entry)
+        changed = [entry for entry in entries if self._is_news_to_the_file(entry)]
         if not changed and not cursor:
             return
+        *parts, last = in_parts(changed, self._seen)
+        for part in parts:
+            await self._keep_part(summary, part)
+        await self._keep_part(summary, last, **cursor)
+
+    async def _keep_part(self, summary: str, entries: tuple[Entry, ...], **cursor: Any) -> None:
         keeping = KeepNotebook(
             name=self._order.name,
             repository=self._order.repository,
-            seen=tuple(before[entry.id] for entry in changed if entry.id in before),
-            entries=changed,
+            seen=tuple(self._seen[entry.id] for entry in entries if entry.id in self._seen),
+            entries=entries,
             **cursor,
         )
-        self._state = await self._step(Notebook.keep_notebook, keeping, Notebook.step(summary))
+        self._see(await self._step(Notebook.keep_notebook, keeping, Notebook.step(summary)))
+        self._learn(*(known for entry in entries if (known := self._known(entry.id))))
+
+    def _is_news_to_the_file(self, entry: Entry) -> bool:
+        seen = self._seen.get(entry.id)
+        return seen is None or carried(entry) != carried(seen)
+
+    def _see(self, state: TriageState) -> None:
+        """What of a long file is not shown any more is as it was when it was."""
+        self._state = state
+        self._seen |= {entry.id: entry for entry in state.findings}
+        self._first_seen = self._seen | self._first_seen
 
     async def _attempt(
         self, method: Callable[[Any, Request], Coroutine[Any, Any, object]], request: Request, config: ActivityConfig

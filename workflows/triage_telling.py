@@ -82,7 +82,7 @@ class NightTelling(NightFinding):
         names_of_news = {entry.id for entry in told}
         after = tuple(self._learned.get(entry.id, entry) for entry in before if entry.id not in names_of_news)
         text = self._report_of((*after, *told))
-        if not news and text == self._report_of(before):
+        if not news and text == self._report_of([self._first_seen[entry.id] for entry in before]):
             return True
         rewrite = RewriteTicket(ref=inbox, title=report_title(self._repository.name), body=text)
         try:

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,13 +18,19 @@ from activities.notebook.sheet import MOST_BYTES, Sheet, entry_lines, render
 from activities.notebook.shelf import Shelf
 from infra.files import locked
 from workflows.domain.failures import Failure
-from workflows.domain.triage import Entry, TriageState
+from workflows.domain.triage import Entry, Standing, TriageState
+from workflows.domain.triage_size import carried, that_fit
+from workflows.domain.words import counted
 from workflows.ports.notebook import KeepNotebook, Notebook, Opened, OpenNotebook
 
 _Said = TypeVar("_Said")
-_MOST_OVER = (500, 100, 0)
-"""How many findings that are over and done with stay in a file; fewer where it would become too large."""
+_FORMS = ((500, False), (100, False), (0, False), (0, True))
+"""How many findings that are over and done with stay in a file, fewer where it would become too large; and whether old
+goes lose what they printed."""
 _MOST_WRITTEN = MOST_BYTES * 4 // 5
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(hours=1)
+"""How far the clocks of several machines may be apart."""
 _PLAIN = re.compile(r"(?!.*\.(archive|broken-))[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -32,10 +40,11 @@ class FileNotebook(Notebook):
     it, where its file system knows locks."""
 
     folder: Path
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @activity.defn
     async def open_notebook(self, request: OpenNotebook) -> Opened:
-        return await self._under_lock(request.name, lambda shelf: _opened(shelf, request))
+        return await self._under_lock(request.name, lambda shelf: _opened(shelf, request, self.now()))
 
     @activity.defn
     async def keep_notebook(self, request: KeepNotebook) -> TriageState:
@@ -63,10 +72,18 @@ def file_name(name: str) -> str:
     return f"{readable or 'triage'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _opened(shelf: Shelf, request: OpenNotebook) -> Opened:
+def _opened(shelf: Shelf, request: OpenNotebook, now: datetime) -> Opened:
     state = shelf.look(request.repository).sheet.state
     shelf.remember(Meant())
-    return Opened(state=state, path=str(shelf.path), set_aside=shelf.tell())
+    night, doubts = _carried(state), list[str]()
+    if state.seen_until and not _OLDEST <= state.seen_until <= max(now, request.at or now) + _AHEAD:
+        night = night.model_copy(update={"seen_until": None})
+        said = f"{shelf.path} says seen_until: {state.seen_until.date()}, which cannot be"
+        doubts.append(f"{said}: the night looked a week back instead.")
+    if left := len(_to_know(state)) - len(_to_know(night)):
+        said = f"{counted(left, 'finding')} of {shelf.path} cannot be carried by a night and stay as they stand"
+        doubts.append(f"{said}. Delete those that nobody needs.")
+    return Opened(state=night, path=str(shelf.path), set_aside=shelf.tell(), doubt=" ".join(doubts))
 
 
 def _kept(shelf: Shelf, keep: KeepNotebook) -> TriageState:
@@ -81,14 +98,24 @@ def _kept(shelf: Shelf, keep: KeepNotebook) -> TriageState:
     shelf.remember(people)
     shelf.write(data)
     shelf.forget_what_was_told()
-    return state
+    return _carried(state, {entry.id for entry in keep.entries})
+
+
+def _carried(state: TriageState, first: AbstractSet[str] = frozenset()) -> TriageState:
+    return state.model_copy(update={"findings": that_fit(state.findings, first)})
+
+
+def _to_know(state: TriageState) -> list[Entry]:
+    """What is ignored stays so, carried or not."""
+    return [entry for entry in state.findings if entry.standing is not Standing.IGNORED]
 
 
 def _fitting(shelf: Shelf, sheet: Sheet) -> tuple[TriageState, bytes]:
     """The state with its file, after what is long over has gone to the archive."""
-    for most in _MOST_OVER:
+    for most, is_short in _FORMS:
         stays, goes = parted(sheet.state.findings, most)
-        kept = replace(sheet, state=sheet.state.model_copy(update={"findings": stays}))
+        findings = tuple(map(carried, stays)) if is_short else stays
+        kept = replace(sheet, state=sheet.state.model_copy(update={"findings": findings}))
         data = render(kept)
         if len(data) <= _MOST_WRITTEN:
             if goes and not shelf.put_into_archive(_archived(sheet, goes)):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from workflows.domain.model import Record
-from workflows.domain.triage import Entry, Standing, TriageState
+from workflows.domain.triage import Entry, Standing, TriageState, Tried
+from workflows.domain.triage_goes import kept
 from workflows.ports.notebook import KeepNotebook
 
 
@@ -28,7 +29,7 @@ def meant(state: TriageState, keep: KeepNotebook, before: Meant, is_lost: bool =
         now, then = entries.get(entry.id), seen.get(entry.id)
         if now is None and then is not None and not is_lost:
             deleted[entry.id] = then.times
-        elif now is not None and then is not None and now.standing not in (then.standing, entry.standing):
+        elif now is not None and now.standing not in (entry.standing, then.standing if then else entry.standing):
             standing[entry.id] = None
     return Meant(standing=tuple(standing), deleted=deleted)
 
@@ -38,7 +39,9 @@ def merged(state: TriageState, keep: KeepNotebook, people: Meant) -> TriageState
     for entry in keep.entries:
         now = entries.get(entry.id)
         if now is not None:
-            entries[entry.id] = _merged(now, seen.get(entry.id, now), entry, entry.id in people.standing)
+            then = seen.get(entry.id)
+            is_put = entry.id in people.standing
+            entries[entry.id] = _merged(now, then, entry, is_put) if then else _written_too(now, entry)
         elif entry.times > people.deleted.get(entry.id, 0):
             entries[entry.id] = entry
     cursor = {name: getattr(keep, name) for name in TriageState.model_fields if name != "findings"}
@@ -64,14 +67,31 @@ def _rank(entry: Entry) -> int:
 
 
 def _merged(now: Entry, then: Entry, new: Entry, is_put: bool) -> Entry:
-    """What the night has not changed is as the file has it."""
+    """What the night has not changed, or not carried, is as the file has it."""
     peoples = {"note", "standing"} if is_put else {"note"}
-    kept = {
+    stays = {
         name: getattr(now, name)
         for name in Entry.model_fields
         if name in peoples or getattr(new, name) == getattr(then, name)
     }
-    return new.model_copy(update=kept)
+    detail = now.detail if new.detail in ("", then.detail) else new.detail
+    return new.model_copy(update={**stays, "detail": detail, "tried": _goes(now, new, then.tried)})
+
+
+def _written_too(now: Entry, new: Entry) -> Entry:
+    """What the night has found while a person wrote it: all that they gave holds. So does what stood in the file, and
+    was too much to be carried by the night."""
+    given = {"note", "standing", *(("title",) if now.title != now.subject else ())}
+    given |= {name for name in ("detail", "ticket", "identifier", "url", "elsewhere") if getattr(now, name)}
+    stays = {name: getattr(now, name) for name in given}
+    both = {"times": max(now.times, new.times), "first_seen": min(now.first_seen, new.first_seen)}
+    return new.model_copy(update={**stays, **both, "tried": _goes(now, new)})
+
+
+def _goes(now: Entry, new: Entry, then: Sequence[Tried] = ()) -> tuple[Tried, ...]:
+    """Those of the file with all that they printed, and behind them what the night has made."""
+    known = {(go.at, go.base) for go in (*now.tried, *then)}
+    return kept((*now.tried, *(go for go in new.tried if (go.at, go.base) not in known)))
 
 
 def _by_id(entries: Iterable[Entry]) -> dict[str, Entry]:

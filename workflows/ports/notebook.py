@@ -17,15 +17,20 @@ class OpenNotebook(Record):
     """The loop's: `triage:shop-3f2a`."""
     repository: str
     """As the schedule names it."""
+    at: datetime | None = None
+    """The night's moment, which may be of a simulated time."""
 
 
 class Opened(Record):
     state: TriageState
+    """As much of it as travels: see domain.triage_size."""
     path: str
     """Where people find the file."""
     set_aside: str = ""
     """Where a file that could not be read was put, and why, in words; empty: it could be read. The state is then that
     of the last good file. Said again at each opening until the notebook was kept."""
+    doubt: str = ""
+    """What else of the file is not taken as it stands, and why, in words; empty: nothing."""
 
 
 class KeepNotebook(Record):
@@ -35,8 +40,8 @@ class KeepNotebook(Record):
     repository: str
     seen: tuple[Entry, ...] = ()
     """As the notebook had them when it was opened, or after it was last kept, for those of `entries` that were there:
-    what is otherwise in the file was written by a person since then, and wins until the notebook is opened again. So
-    does the deletion of an entry."""
+    what is otherwise in the file, or not in here, was written by a person since then, and wins until the notebook is
+    opened again. So does the deletion of an entry."""
     entries: tuple[Entry, ...] = ()
     """What is in none of them stays as it is in the file."""
     seen_until: datetime | None = None
@@ -63,5 +68,5 @@ class Notebook(Port):
     @activity.defn
     @abstractmethod
     async def keep_notebook(self, request: KeepNotebook) -> TriageState:
-        """Write what was learned into the file as it is now, and return that. Keeping the same again changes
-        nothing."""
+        """Write what was learned into the file as it is now, and return as much of that as travels, `entries` first.
+        Keeping the same again changes nothing, and what was not carried stays in the file."""
