@@ -83,7 +83,7 @@ def open_run(connection: sa.Connection, session: str) -> Run:
     """The run, locked until the transaction ends. Raises Refused when it is unknown or revoked."""
     run = any_run(connection, session)
     if not run.open:
-        cause = "its session has ended, was cancelled, or made way for another one of its ticket"
+        cause = "its session has ended, was cancelled, or made way for another one of its account"
         raise Refused(Kind.NO_RUN, f"The run {session!r} was closed: {cause}.")
     return run
 
@@ -104,7 +104,7 @@ def any_run(connection: sa.Connection, session: str) -> Run:
             items=row["last_items"], prefix=row["last_prefix"], size=row["last_size"], tokens=row["last_tokens"]
         ),
         own=purse("this session", row),
-        shared=purse("the ticket", row, "shared_"),
+        shared=purse("this account", row, "shared_"),
     )
 
 

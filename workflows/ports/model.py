@@ -15,7 +15,7 @@ from workflows.ports import PATIENT, Port
 class OpenAccount(Record):
     account: str
     models: tuple[str, ...]
-    """Every model the ticket may use: each is checked for key and price before anything is spent."""
+    """Every model the account may use: each is checked for key and price before anything is spent."""
     usd: Decimal | None
     tokens: int | None
 
@@ -40,7 +40,7 @@ class Model(Port):
     @activity.defn
     @abstractmethod
     async def open_account(self, request: OpenAccount) -> None:
-        """Put the ticket's ceilings in force.
+        """Put the account's ceilings in force.
 
         Raises UnknownModel, UnknownPrice and BadCredentials, each saying what to set.
         """
@@ -53,4 +53,4 @@ class Model(Port):
     @activity.defn
     @abstractmethod
     async def read_bill(self, request: ReadBill) -> Bill:
-        """What the ticket has cost so far."""
+        """What the account has cost so far."""

@@ -160,7 +160,7 @@ async def test_when_the_money_is_out_each_api_says_so_in_its_own_way(
     assert error["type"] == kind
     assert error.get("code", "insufficient_quota") == "insufficient_quota"
     assert refused.headers["x-should-retry"] == "false"
-    for figure in ("$0.0001", "the ticket", "was not sent", "Raise the ceiling"):
+    for figure in ("$0.0001", "this account", "was not sent", "Raise the ceiling"):
         assert figure in error["message"]
     assert provider.total == 0
     assert await gateway.receipts() == []
@@ -182,7 +182,7 @@ async def test_session_and_token_ceilings_hold_too(
 ) -> None:
     refused = await gateway.ask(await gateway.open(**ceiling))
     assert refused.status_code == 402
-    assert ("this session" if any(name.startswith("session") for name in ceiling) else "the ticket") in refused.text
+    assert ("this session" if any(name.startswith("session") for name in ceiling) else "this account") in refused.text
     assert provider.total == 0
 
 
