@@ -52,7 +52,7 @@ class Sweep:
             except ActivityError as error:
                 self._failed(error)
         done = self._outcome.model_copy(update={"trouble": "\n".join(self._troubles)})
-        silent = not (done.reminded or done.branches or done.sandboxes or done.cards or done.told)
+        silent = not (done.reminded or done.branches or done.sandboxes or done.cards or done.told or done.trouble)
         done = done.model_copy(update={"silent": silent, "says": says(done)})
         self._show(done.says)
         return done

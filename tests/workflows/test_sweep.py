@@ -167,6 +167,11 @@ async def test_what_fails_keeps_nothing_else_from_being_done(client: Client) -> 
     assert done.says.startswith("1 branch removed, 1 ticket told of its card. Not all could be done: ")
 
 
+async def test_a_sweep_that_could_do_nothing_is_not_silent(client: Client) -> None:
+    done = await swept(client, Stale(failing={"sweep_sandboxes"}))
+    assert (done.trouble, done.silent) == ("sweep_sandboxes fails", False)
+
+
 async def test_a_repository_that_is_gone_is_left_out(client: Client) -> None:
     world = World(failures={"open_repository": [stop(Failure.REPOSITORY_NOT_FOUND, "There is none.")]})
     stale = Stale(places=[SHOP, SHOP])

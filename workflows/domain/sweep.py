@@ -88,6 +88,7 @@ class SweepOutcome(Round):
 
     at: datetime
     silent: bool = False
+    """Nothing was done, and nothing failed of which people would be told."""
     reminded: tuple[str, ...] = ()
     """Tickets, by the names people use."""
     branches: tuple[str, ...] = ()
