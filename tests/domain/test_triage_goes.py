@@ -25,6 +25,7 @@ def goes(*verdicts: Verdict) -> tuple[Tried, ...]:
         ((C, C, C), "b0", "b2"),
         ((C, R, C, C), "b2", "b3"),
         ((F, U, F, U), "b0", "b2"),
+        ((F, F, R), "b0", "b1"),
         ((U, U), None, None),
         ((), None, None),
     ],

@@ -93,6 +93,32 @@ def test_what_does_not_fail_any_more_is_fixed_and_a_run_that_says_nothing_change
     assert [one.at.day for one in kept] == [2, *range(4, 13)], "ten: the newest, and since when it is so"
 
 
+@pytest.mark.parametrize(
+    ("goes", "now", "standing"),
+    [
+        ([(Verdict.FLAKY, "b1")], (Verdict.REFUTED, "b2"), Standing.REPORTED),
+        ([(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2")], (Verdict.REFUTED, "b3"), Standing.FIXED),
+        ([(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2")], (Verdict.REFUTED, "b2"), Standing.REPORTED),
+        (
+            [(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2"), (Verdict.UNPROVEN, "b3")],
+            (Verdict.REFUTED, "b4"),
+            Standing.FIXED,
+        ),
+        (
+            [(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2"), (Verdict.FLAKY, "b3")],
+            (Verdict.REFUTED, "b4"),
+            Standing.REPORTED,
+        ),
+        ([(Verdict.FLAKY, "b1"), (Verdict.CONFIRMED, "b2")], (Verdict.REFUTED, "b3"), Standing.FIXED),
+    ],
+)
+def test_what_is_flaky_is_fixed_when_two_goes_in_a_row_have_passed_on_different_commits(
+    goes: list[tuple[Verdict, str]], now: tuple[Verdict, str], standing: Standing
+) -> None:
+    known = entry(tried=tuple(tried(*go) for go in goes))
+    assert shown_again(known, tried(*now)).standing is standing
+
+
 def test_open_ones_that_were_run_on_another_commit_are_run_again_the_longest_ago_first() -> None:
     old, older = (entry(subject=f"s{day}", tried=(tried(Verdict.CONFIRMED, days=day),)) for day in (2, 1))
     left = (

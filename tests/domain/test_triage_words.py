@@ -28,6 +28,7 @@ def tried(of: Verdict, runs: int, failed: int, excerpt: str = "") -> Tried:
         ((tried(Verdict.CONFIRMED, 5, 5),), "Fails every time: 5 of 5 runs failed at `0123456789ab`."),
         ((tried(Verdict.FLAKY, 5, 1),), "Flaky: fails now and then: 1 of 5 runs failed at `0123456789ab`."),
         ((tried(Verdict.FLAKY, 5, 1), tried(Verdict.UNPROVEN, 0, 0)), "Flaky: fails now and then: 1 of 5 runs"),
+        ((tried(Verdict.FLAKY, 5, 1), tried(Verdict.REFUTED, 5, 0)), "Flaky: fails now and then: 1 of 5 runs"),
         ((tried(Verdict.UNPROVEN, 0, 0),), "Its command says nothing."),
         ((), "Its command says nothing."),
     ],

@@ -52,6 +52,31 @@ async def test_what_fails_now_and_then_is_called_flaky(nights: StartNights) -> N
     assert "Flaky: fails now and then: 2 of 5 runs failed" in filed(world)[0].body
 
 
+async def test_what_is_flaky_is_fixed_only_when_it_passed_on_two_commits_in_a_row(nights: StartNights) -> None:
+    world = World(tries={f"try {SQUEAK}": 2})
+    run = await nights(world)
+    finds(world, finding())
+    await run.next()
+    told = filed(world)[0].body.splitlines()
+
+    async def a_night(failed: int, *, moved: bool = True) -> tuple[int, Standing]:
+        base, world.tries = world.bases, {f"try {SQUEAK}": failed}
+        finds(world)
+        world.bases = world.bases if moved else base
+        return (await run.next()).fixed, entry(world).standing
+
+    assert await a_night(0) == (0, Standing.REPORTED)
+    assert not rewritten(world), "a round of luck changes nothing for people"
+    assert await a_night(2) == (0, Standing.REPORTED)
+    assert await a_night(0) == (0, Standing.REPORTED)
+    tries = len(world.of(TryCommand))
+    assert await a_night(0, moved=False) == (0, Standing.REPORTED)
+    assert len(world.of(TryCommand)) == tries, "not run again where nothing has changed"
+    assert await a_night(0) == (1, Standing.FIXED)
+    assert "### Flaky test: `tests/test_hinge.py::test_squeak`" in told
+    assert "### Fixed since" in rewritten(world)[-1].body
+
+
 async def test_an_open_ticket_that_holds_the_name_is_enough(nights: StartNights) -> None:
     world = World()
     world.cards.others.append(card("ENG-7", f"{SQUEAK} fails on main"))

@@ -1,6 +1,7 @@
 """The goes at a finding, the newest last: which of them are kept, and what they show together."""
 
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from workflows.domain.triage import Tried, Verdict
 
@@ -16,13 +17,12 @@ def kept(goes: Sequence[Tried]) -> tuple[Tried, ...]:
 
 
 def last_telling(goes: Sequence[Tried]) -> Tried | None:
-    """The last one that said anything."""
+    """The last one in which it failed."""
     return next(iter(_telling(goes)), None)
 
 
 def first_alike(goes: Sequence[Tried]) -> Tried | None:
-    """The first of the last ones in a row with the same verdict. That a flaky test fails more or less often is no
-    news."""
+    """The first of the last ones in a row that failed alike. That a flaky test fails more or less often is no news."""
     first = None
     for go in _telling(goes):
         if first and go.verdict is not first.verdict:
@@ -32,5 +32,7 @@ def first_alike(goes: Sequence[Tried]) -> Tried | None:
 
 
 def _telling(goes: Sequence[Tried]) -> list[Tried]:
-    """The newest first."""
-    return [go for go in reversed(goes) if go.verdict is not Verdict.UNPROVEN]
+    """From the last one in which it failed, the newest first: what fails now and then shows nothing where it happens to
+    pass, nor does a go that says nothing."""
+    said = (go for go in reversed(goes) if go.verdict is not Verdict.UNPROVEN)
+    return list(dropwhile(lambda go: go.verdict is Verdict.REFUTED, said))

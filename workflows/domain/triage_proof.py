@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 
 from workflows.domain.triage import Entry, Kind, Standing, Tried, Verdict, is_test_id, name_of
 from workflows.domain.triage_goes import kept
@@ -45,15 +46,16 @@ def shown(entry: Entry, tried: Tried) -> Entry:
 
 
 def shown_again(entry: Entry, tried: Tried) -> Entry:
-    """A known finding after its command was run on a newer commit. Runs that say nothing change nothing."""
+    """A known finding after its command was run on a newer commit. Runs that say nothing change nothing. What last
+    failed now and then passes by luck, too: it is fixed only when two goes in a row passed, on different commits."""
     if tried.verdict is Verdict.UNPROVEN:
         return entry
-    fixed = tried.verdict is Verdict.REFUTED
+    goes = (*entry.tried, tried)
     return entry.model_copy(
         update={
-            "tried": kept((*entry.tried, tried)),
+            "tried": kept(goes),
             "kind": _kind(entry.kind, tried.verdict),
-            "standing": Standing.FIXED if fixed else entry.standing,
+            "standing": Standing.FIXED if _is_over(goes) else entry.standing,
         }
     )
 
@@ -67,6 +69,14 @@ def to_try_again(entries: Iterable[Entry], base: str) -> tuple[Entry, ...]:
 def is_proven(entry: Entry) -> bool:
     """Whether its command was last seen to fail every time."""
     return bool(entry.command and entry.tried) and entry.tried[-1].verdict is Verdict.CONFIRMED
+
+
+def _is_over(goes: tuple[Tried, ...]) -> bool:
+    """Whether the last goes have passed, so often that it is no luck."""
+    said = [tried for tried in reversed(goes) if tried.verdict is not Verdict.UNPROVEN]
+    passed = list(takewhile(lambda tried: tried.verdict is Verdict.REFUTED, said))
+    was_flaky = any(tried.verdict is Verdict.FLAKY for tried in said[len(passed) : len(passed) + 1])
+    return len({tried.base for tried in passed}) >= (2 if was_flaky else 1)
 
 
 def _is_old(entry: Entry, base: str) -> bool:
