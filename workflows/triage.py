@@ -1,5 +1,7 @@
 """Triage: one night in one repository, from what changed to what people hear of it; silent when there is nothing."""
 
+from typing import Any
+
 from temporalio import workflow
 
 from workflows.domain.triage import NightOutcome, Standing, TriageOrder
@@ -40,7 +42,6 @@ class Triage(NightTelling):
         if not self._is_silent(look):
             findings = await self._ask(look)
             await self._verify(findings, look)
-            await self._try_again()
             await self._remember()
             await self._hand_on(look)
         await self._end(look)
@@ -53,7 +54,7 @@ class Triage(NightTelling):
     async def _end(self, look: Look) -> None:
         """Keep the rest, and begin the next night where this one ended; where the triager has read nothing, at the same
         place."""
-        cursor = {"seen_until": self._at, "base": self._repository.base_sha, "saw": look.stays}
+        cursor: dict[str, Any] = {"seen_until": self._at, "base": self._repository.base_sha, "saw": look.stays}
         await self._keep("Close the state file", self._learned.values(), **({} if self._trouble else cursor))
 
     async def _keep_what_is_known(self) -> None:
@@ -71,22 +72,24 @@ class Triage(NightTelling):
 
     def _outcome(self) -> NightOutcome:
         learned = self._learned.values()
+        fresh = [self._learned[name] for name in self._fresh if name in self._learned]
+        warning = "\n".join(said for said in (self._warning, *self._warnings) if said)
         night = NightOutcome(
             says="",
             at=self._at,
             trouble=self._trouble,
             gone=self._gone,
-            warning=self._warning,
-            silent=not self._written and not self._started,
+            warning=warning,
+            silent=not (self._written or self._started or self._trouble or warning),
             asked=self._asked,
-            found=sum(self._learned[name].standing is not Standing.REFUTED for name in self._fresh),
-            refuted=sum(self._learned[name].standing is Standing.REFUTED for name in self._fresh),
+            found=sum(entry.standing is not Standing.REFUTED for entry in fresh),
+            refuted=sum(entry.standing is Standing.REFUTED for entry in fresh),
             known=self._sorted.known,
             fixed=sum(entry.standing is Standing.FIXED for entry in learned),
             waiting=sum(entry.standing is Standing.WAITING for entry in self._state.findings),
             tickets=self._written,
             started=self._started,
-            usd=self._spent,
+            spend=self._spend,
             notebook=self._path,
         )
         said = night.model_copy(update={"says": says(night, self._since)})

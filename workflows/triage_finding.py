@@ -2,19 +2,30 @@
 to be true before anybody hears of it."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
 
 from workflows import names
+from workflows.domain.budget import Spend
 from workflows.domain.change import Check
 from workflows.domain.session import Brief, Limits, Role, SessionEnd, SessionOrder, SessionOutcome
 from workflows.domain.ticket import Ticket, TicketRef
 from workflows.domain.triage import Entry, Standing, TriageFinding, TriageOrder, TriageReport, Tried
 from workflows.domain.triage_dedupe import SortedOut, sort_out
 from workflows.domain.triage_look import since
-from workflows.domain.triage_proof import MOST_TRIED, must_name, shown, shown_again, to_try_again, verdict
+from workflows.domain.triage_proof import (
+    MOST_TRIED,
+    is_unshown,
+    must_name,
+    shown,
+    shown_again,
+    to_try_again,
+    verdict,
+)
 from workflows.domain.triage_words import stopped
 from workflows.ports.context import Context, GatherEvidence
 from workflows.ports.model import Model, OpenAccount, ReadBill
@@ -30,6 +41,12 @@ _TEXT = 2_000
 """Characters of an open ticket that the triager is shown."""
 _REMEMBERED = 200
 """Known findings that it is told, the newest first."""
+TRYING = timedelta(hours=4)
+"""How long a night begins to run one finding's command after the other; a single one takes up to three hours more."""
+KEPT_EVERY = 5
+"""After so many findings were tried, what they have shown is kept: a night that is ended loses no more than these."""
+
+Judge = Callable[[Entry, Tried], Entry]
 
 
 class NightFinding(NightGathering):
@@ -39,11 +56,12 @@ class NightFinding(NightGathering):
         super().__init__(order)
         self._trouble = ""
         self._asked = self._workspace_made = False
-        self._spent = Decimal(0)
+        self._spend: Spend | None = Spend()
+        """What the triager has cost; None: nobody can tell."""
         self._sorted = SortedOut()
         self._fresh: tuple[str, ...] = ()
         """New findings that are to be told, by id, in the triager's order."""
-        self._unshown: frozenset[str] = frozenset()
+        self._unshown = set[str]()
         """Those that nobody had the time to show: they are the first of the next night."""
 
     # The triager
@@ -59,16 +77,41 @@ class NightFinding(NightGathering):
             self._trouble = str(error)
             return ()
 
+    @property
+    def _spent(self) -> Decimal:
+        """Of the night's money. All of it, as long as nobody can tell what the triager has cost."""
+        return self._spend.usd if self._spend else self._policy.usd_per_night or Decimal(0)
+
     async def _submitted(self, look: Look) -> TriageReport:
         model = self._policy.model or self._order.model
         account = OpenAccount(account=self._account, models=(model,), usd=self._policy.usd_per_night, tokens=None)
         await self._step(Model.open_account, account, Model.step("Check the model and the night's budget"))
+        self._spend = None
+        try:
+            outcome = await self._session(await self._prepared(look, model))
+        finally:
+            await self._read_bill()
+        if outcome.end is not SessionEnd.SUBMITTED:
+            raise Failed(_why(outcome))
+        return outcome.submitted(TriageReport)
+
+    async def _read_bill(self) -> None:
+        """Also of a session that failed. Where it cannot be read, what was found is told all the same."""
+        try:
+            reading = ReadBill(account=self._account)
+            bill = await self._step(Model.read_bill, reading, Model.step("Read what the triager has cost"))
+        except Failed as error:
+            self._warnings.append(f"What the triager has cost could not be read: {error}")
+        else:
+            self._spend = bill.spend
+
+    async def _prepared(self, look: Look, model: str) -> SessionOrder:
         evidence = await self._step(Context.gather_evidence, self._evidence(look), Context.step("Write the evidence"))
         self._workspace_made = True
         files = self._files("triager")
         preparing = PrepareWorkspace(workspace=files)
         ready = await self._step(Workspace.prepare_workspace, preparing, Workspace.step("Prepare the sandbox"))
-        order = SessionOrder(
+        return SessionOrder(
             session=names.session_key(self._account, Role.TRIAGER, 1),
             account=self._account,
             role=Role.TRIAGER,
@@ -85,13 +128,6 @@ class NightFinding(NightGathering):
             limits=LIMITS,
             tier=ready.tier,
         )
-        outcome = await self._session(order)
-        reading = ReadBill(account=self._account)
-        bill = await self._step(Model.read_bill, reading, Model.step("Read what the triager has cost"))
-        self._spent = bill.spend.usd
-        if outcome.end is not SessionEnd.SUBMITTED:
-            raise Failed(_why(outcome))
-        return outcome.submitted(TriageReport)
 
     def _evidence(self, look: Look) -> GatherEvidence:
         newest = sorted(self._state.findings, key=lambda entry: entry.last_seen, reverse=True)
@@ -122,23 +158,29 @@ class NightFinding(NightGathering):
     # Known, or shown to be true
 
     async def _verify(self, findings: tuple[TriageFinding, ...], look: Look) -> None:
-        """Sort out what is known; run the commands of the rest, each on fresh checkouts of the base."""
-        base = self._repository.base_sha
+        """Sort out what is known. Run the commands of the rest, and those of open findings where the base has moved:
+        what does not fail any more is fixed."""
+        base, known = self._repository.base_sha, self._state.findings
         self._sorted = sort_out(findings, self._state, look.tickets, base, self._at, complete=look.complete)
         self._learn(*self._sorted.again, *self._sorted.elsewhere, *self._sorted.fresh)
-        unshown = [entry for entry in self._state.findings if _was_not_tried(entry)]
-        queue = [entry for entry in (*unshown, *self._sorted.fresh) if entry.command]
-        self._unshown = frozenset(entry.id for entry in queue[MOST_TRIED:])
-        for entry in queue[:MOST_TRIED]:
-            self._learn(shown(entry, await self._tried(entry)))
         self._fresh = tuple(entry.id for entry in self._sorted.fresh)
+        new = [entry for entry in (*filter(is_unshown, known), *self._sorted.fresh) if entry.command]
+        self._unshown = {entry.id for entry in new}
+        again = [one for one in to_try_again(known, base) if one.id not in self._unshown.union(self._fresh)]
+        await self._try((*((entry, shown) for entry in new[:MOST_TRIED]), *((entry, shown_again) for entry in again)))
 
-    async def _try_again(self) -> None:
-        """Open findings on a base that moved: what does not fail any more is fixed."""
-        for entry in to_try_again(self._state.findings, self._repository.base_sha):
-            if entry.id not in self._fresh:
-                before = self._learned.get(entry.id, entry)
-                self._learn(shown_again(before, await self._tried(entry)))
+    async def _try(self, due: Iterable[tuple[Entry, Judge]]) -> None:
+        """As many as there is time for; each in fresh checkouts of the base."""
+        until = workflow.now() + TRYING
+        for number, (entry, judge) in enumerate(due, start=1):
+            if workflow.now() >= until:
+                return
+            before = self._as_it_is(entry.id)
+            if before and before.standing is entry.standing:  # else a person has said meanwhile how it stands
+                self._learn(judge(before, await self._tried(before)))
+            self._unshown.discard(entry.id)
+            if number % KEPT_EVERY == 0:
+                await self._remember()
 
     async def _tried(self, entry: Entry) -> Tried:
         base = self._repository.base_sha
@@ -165,15 +207,9 @@ class NightFinding(NightGathering):
 
     async def _remember(self) -> None:
         """In the state file before anybody hears of it: a night that ends here begins the next one with it. What is
-        fixed is kept when people can read it."""
-        await self._keep(
-            "Write down what was found",
-            (entry for entry in self._learned.values() if entry.standing is not Standing.FIXED),
-        )
-
-
-def _was_not_tried(entry: Entry) -> bool:
-    return entry.standing is Standing.WAITING and bool(entry.command) and not entry.tried
+        fixed is kept when people can read it. And what people have written there since is read, whatever was found."""
+        known = [entry for entry in self._learned.values() if entry.standing is not Standing.FIXED]
+        await self._keep("Write down what was found", known, always=True)
 
 
 def _shortened(ticket: Ticket) -> Ticket:

@@ -1,6 +1,9 @@
 """What a night looks at: what changed since the last one, what is open, and which commands fail."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import workflow
 
 from workflows import names
 from workflows.domain.change import Check, CheckReport, Repository
@@ -14,6 +17,10 @@ from workflows.ports.forge import FindRecent, Forge, OpenRepository, Recent
 from workflows.ports.tracker import ListOpen, Tracker
 from workflows.ports.workspace import RunChecks, Workspace
 from workflows.triage_steps import Failed, NightSteps
+
+LOOKING = timedelta(hours=4)
+"""How long a night begins one command after the other. With `triage_finding.TRYING` it stays far below the time after
+which the loop ends a night."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class NightGathering(NightSteps):
     def __init__(self, order: TriageOrder) -> None:
         super().__init__(order)
         self._gone = ""
+        self._warnings: list[str] = []
+        """What those who keep Pawl running should know although nothing failed."""
         self._opened: tuple[Repository, GatheredContext] | None = None
 
     @property
@@ -99,7 +108,8 @@ class NightGathering(NightSteps):
         listing = ListOpen(tracker=order.tracker, team=order.team)
         listed = await self._step(Tracker.list_open, listing, Tracker.step("List the open tickets"))
         tickets = tuple(ticket for ticket in listed.tickets if not is_ours(ticket, self._state))
-        failing = [(check, report) for check in self._commands if not (report := await self._run(check)).ok]
+        failing, not_run = await self._run_all()
+        self._warnings += not_run
         return Look(
             recent=recent,
             tickets=tickets,
@@ -111,13 +121,25 @@ class NightGathering(NightSteps):
                 tickets,
             ),
             complete=listed.complete,
-            left_out=() if listed.complete else ("More tickets are open than could be listed.",),
+            left_out=(*not_run, *(() if listed.complete else ("More tickets are open than could be listed.",))),
         )
 
     @property
     def _commands(self) -> tuple[Check, ...]:
         """The repository's checks, and what its policy has run every night beside them."""
         return (*self._context.policy.checks, *self._policy.commands)
+
+    async def _run_all(self) -> tuple[list[tuple[Check, CheckReport]], tuple[str, ...]]:
+        """The commands that fail; and, as a sentence, those that there was no time for."""
+        commands, until = self._commands, workflow.now() + LOOKING
+        failing = list[tuple[Check, CheckReport]]()
+        for number, check in enumerate(commands):
+            if workflow.now() >= until:
+                left = ", ".join(one.name for one in commands[number:])
+                return failing, (f"There was no time to run {left}: those before took too long.",)
+            if not (report := await self._run(check)).ok:
+                failing.append((check, report))
+        return failing, ()
 
     async def _run(self, check: Check) -> CheckReport:
         """One command in a fresh checkout of the base, so that none of them sees what another has left."""

@@ -1,6 +1,5 @@
 """How a night takes its steps: what fails for good ends it in words, and what it has learned is kept."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -9,7 +8,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.workflow import ActivityConfig
 
 from workflows import names
-from workflows.domain.triage import Entry, TriageOrder, TriageState
+from workflows.domain.triage import Entry, Standing, TriageOrder, TriageState
 from workflows.domain.triage_size import carried, in_parts
 from workflows.ports.notebook import KeepNotebook, Notebook, OpenNotebook
 from workflows.trouble import message_of, to_its_end, type_of
@@ -69,16 +68,23 @@ class NightSteps:
     def _known(self, name: str) -> Entry | None:
         return next((entry for entry in self._state.findings if entry.id == name), None)
 
-    async def _keep(self, summary: str, entries: Iterable[Entry], **cursor: Any) -> None:
+    def _as_it_is(self, name: str) -> Entry | None:
+        """With what the night has learned; None: a person has deleted it."""
+        return self._learned.get(name) or self._known(name)
+
+    async def _keep(self, summary: str, entries: Iterable[Entry], *, always: bool = False, **cursor: Any) -> None:
         """Write what is otherwise than the file has it, and go on with what the file then says: what a person has
-        written in it meanwhile holds."""
-        changed = [entry for entry in entries if self._is_news_to_the_file(entry)]
-        if not changed and not cursor:
+        written in it meanwhile holds, also when more is kept later. `always`: also where there is nothing to write."""
+        given = {entry.id: entry for entry in entries}
+        changed = [entry for entry in given.values() if self._is_news_to_the_file(entry)]
+        if not (changed or cursor or always):
             return
         *parts, last = in_parts(changed, self._seen)
         for part in parts:
             await self._keep_part(summary, part)
         await self._keep_part(summary, last, **cursor)
+        self._learned = {name: entry for name, entry in self._learned.items() if name not in given or _is_over(entry)}
+        self._learn(*(entry for entry in self._state.findings if entry.id in given))
 
     async def _keep_part(self, summary: str, entries: tuple[Entry, ...], **cursor: Any) -> None:
         keeping = KeepNotebook(
@@ -89,7 +95,6 @@ class NightSteps:
             **cursor,
         )
         self._see(await self._step(Notebook.keep_notebook, keeping, Notebook.step(summary)))
-        self._learn(*(known for entry in entries if (known := self._known(entry.id))))
 
     def _is_news_to_the_file(self, entry: Entry) -> bool:
         seen = self._seen.get(entry.id)
@@ -105,9 +110,8 @@ class NightSteps:
         self, method: Callable[[Any, Request], Coroutine[Any, Any, object]], request: Request, config: ActivityConfig
     ) -> None:
         """A step at the end, that a cancellation does not stop and whose failure changes nothing any more."""
-        doing = workflow.execute_activity_method(method, request, **config)
         try:
-            await to_its_end(asyncio.ensure_future(doing))
+            await to_its_end(workflow.start_activity_method(method, request, **config))
         except ActivityError as error:
             workflow.logger.warning("%s: %s", config.get("summary"), message_of(error))
 
@@ -116,3 +120,8 @@ class NightSteps:
         state = f"The state file: `{self._path}`." if self._path else ""
         head = f"**Triage of {self._order.repository}**, the night of {self._at:%Y-%m-%d %H:%M} UTC."
         workflow.set_current_details("\n\n".join(part for part in (head, what, state) if part))
+
+
+def _is_over(entry: Entry) -> bool:
+    """Where the file has it no more, it may have gone to the archive; any other was deleted by a person."""
+    return entry.standing in (Standing.FIXED, Standing.REFUTED)

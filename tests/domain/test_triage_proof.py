@@ -9,6 +9,7 @@ from workflows.domain.triage import Entry, Kind, Standing, Tried, Verdict
 from workflows.domain.triage_proof import (
     MOST_TRIED,
     is_proven,
+    is_unshown,
     must_name,
     shown,
     shown_again,
@@ -117,6 +118,26 @@ def test_what_is_flaky_is_fixed_when_two_goes_in_a_row_have_passed_on_different_
 ) -> None:
     known = entry(tried=tuple(tried(*go) for go in goes))
     assert shown_again(known, tried(*now)).standing is standing
+
+
+@pytest.mark.parametrize(
+    ("goes", "waits"),
+    [
+        ([], True),
+        ([(Verdict.CONFIRMED, "b1")], False),
+        ([(Verdict.UNPROVEN, "b1")], False),
+        ([(Verdict.CONFIRMED, "b1"), (Verdict.REFUTED, "b2")], True),
+        ([(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2")], False),
+        ([(Verdict.FLAKY, "b1"), (Verdict.REFUTED, "b2"), (Verdict.REFUTED, "b3")], True),
+    ],
+)
+def test_what_waits_is_to_be_shown_where_it_was_not_since_it_came_up(
+    goes: list[tuple[Verdict, str]], waits: bool
+) -> None:
+    waiting = entry(standing=Standing.WAITING, tried=tuple(tried(*go) for go in goes))
+    assert is_unshown(waiting) is waits
+    assert not is_unshown(waiting.model_copy(update={"command": ""}))
+    assert not is_unshown(waiting.model_copy(update={"standing": Standing.REPORTED}))
 
 
 def test_open_ones_that_were_run_on_another_commit_are_run_again_the_longest_ago_first() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from workflows.domain.budget import Spend
 from workflows.domain.loop import LoopOutcome, is_news
 from workflows.domain.triage import Entry, Kind, NightOutcome, Standing, Tried, Verdict
 from workflows.domain.triage_words import MOST_CHARACTERS, bare, plain, proof, report, says, stopped, ticket_body
@@ -107,7 +108,7 @@ def test_a_ticket_nobody_watches_holds_nothing_a_model_chose() -> None:
     [
         ({"silent": True}, "Nothing new since 2026-03-02 03:00 UTC. Nobody was asked or told anything."),
         (
-            {"silent": True, "asked": True, "refuted": 1, "usd": Decimal("0.031")},
+            {"silent": True, "asked": True, "refuted": 1, "spend": Spend(usd=Decimal("0.031"))},
             "0 new findings, 1 refuted. Nobody was told anything. The triager cost $0.03.",
         ),
         (
@@ -119,6 +120,18 @@ def test_a_ticket_nobody_watches_holds_nothing_a_model_chose() -> None:
             {"tickets": ("F-1",), "trouble": "No disk."},
             "Not finished: No disk. The next night looks at the same again. 0 new findings. Written: F-1. "
             "No model was asked.",
+        ),
+        (
+            {"trouble": "No disk."},
+            "Not finished: No disk. The next night looks at the same again. 0 new findings. No model was asked.",
+        ),
+        (
+            {"asked": True, "spend": None, "warning": "The bill could not be read."},
+            "0 new findings. The bill could not be read.",
+        ),
+        (
+            {"silent": True, "asked": True, "spend": Spend(recorded_usd=Decimal("0.031"))},
+            "0 new findings. Nobody was told anything. No live model answered: the triager cost $0.03 on the tape.",
         ),
     ],
 )

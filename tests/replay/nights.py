@@ -11,6 +11,7 @@ from tests.workflows.world import World
 from workflows import names
 from workflows.domain.failures import Failure
 from workflows.domain.loop import LoopOrder, LoopOutcome
+from workflows.domain.session import Role, TurnEnd, TurnReport
 from workflows.domain.triage import Kind, TriageOrder
 from workflows.loop import Loop
 
@@ -81,6 +82,25 @@ def night_left_over() -> NightStory:
     return NightStory(world, [quiet])
 
 
+def night_of_many() -> NightStory:
+    """So many are tried that what was learned is kept on the way."""
+    world = World()
+    finds(world, *(finding(f"tests/test_many.py::test_number_{number}") for number in range(6)))
+    return NightStory(world)
+
+
+def night_without_triager() -> NightStory:
+    """It ends without a word; its bill is read, and what waited is told."""
+    world = World(policy=policy(level=2, new_tickets=1))
+    finds(world, finding(), finding(DOOR))
+
+    def second(world: World) -> None:
+        finds(world)
+        world.turns[Role.TRIAGER] = [TurnReport(end=TurnEnd.REFUSED, summary="", detail="I won't.")]
+
+    return NightStory(world, [second])
+
+
 def night_failed() -> NightStory:
     world = World(failures={"list_open": [stop(Failure.BAD_REQUEST, "No access.")]})
     finds(world, finding())
@@ -97,6 +117,8 @@ NIGHTS: tuple[Callable[[], NightStory], ...] = (
     night_reported,
     night_started,
     night_left_over,
+    night_of_many,
+    night_without_triager,
     night_failed,
     night_without_repository,
 )

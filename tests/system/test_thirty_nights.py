@@ -93,7 +93,8 @@ def assert_within_budget(nights: Stage, seen: Seen, night: Night) -> None:
         assert own.ceiling == story.USD_PER_NIGHT
         assert own.reserved == 0
         assert 0 < own.spent <= story.USD_PER_NIGHT
-        assert own.spent == seen.outcome.usd
+        assert seen.outcome.spend is not None
+        assert own.spent == seen.outcome.spend.usd
         lent = [_of(booked, ticket).ceiling for ticket in seen.outcome.started]
         assert own.spent + sum(one for one in lent if one) <= story.USD_PER_NIGHT
     assert all(one.ceiling and one.spent <= one.ceiling for one in booked.values())

@@ -17,6 +17,7 @@ from workflows.domain.triage import (
     Entry,
     Kind,
     NightOutcome,
+    Standing,
     TriageFinding,
     TriageOrder,
     TriagePolicy,
@@ -74,6 +75,27 @@ def quiet(world: World) -> None:
 
 def entry(world: World, subject: str = SQUEAK, kind: Kind = Kind.FAILING_TEST) -> Entry:
     return next(entry for entry in world.state.findings if entry.id == finding_id(kind, subject))
+
+
+def ignores(world: World, subject: str = SQUEAK) -> None:
+    """A person writes it into the state file."""
+    of = finding_id(Kind.FAILING_TEST, subject)
+    now = {"standing": Standing.IGNORED, "note": "We know."}
+    findings = (one.model_copy(update=now if one.id == of else {}) for one in world.state.findings)
+    world.state = world.state.model_copy(update={"findings": tuple(findings)})
+
+
+def meanwhile(world: World, kind: type, happens: Callable[[], None]) -> None:
+    """While the next step of that kind is taken."""
+    heard = world.heard
+
+    async def hears(request: object) -> None:
+        await heard(request)
+        if isinstance(request, kind):
+            world.heard = heard  # pyright: ignore[reportAttributeAccessIssue]
+            happens()
+
+    world.heard = hears  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def filed(world: World) -> list[FileTicket]:

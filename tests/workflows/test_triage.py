@@ -12,6 +12,8 @@ from tests.workflows.nights import (
     filed,
     finding,
     finds,
+    ignores,
+    meanwhile,
     model_calls,
     policy,
     pushed,
@@ -158,7 +160,8 @@ async def test_the_triager_gets_what_was_gathered_and_its_three_stops(nights: St
     assert (turn.order.limits.turns, turn.order.limits.minutes, turn.order.limits.same_failure) == (25, 20, 3)
     assert turn.order.brief.ticket_text == "sha256:evidence"
     assert turn.order.account == account.account
-    assert [str(said.usd), said.notebook] == ["0.05", "/triage/hinge.yaml"]
+    assert said.spend is not None
+    assert [str(said.spend.usd), said.notebook] == ["0.05", "/triage/hinge.yaml"]
     assert [one.checks[0].name for one in world.of(RunChecks)] == ["tests", "lint"]
     assert len({one.workspace.key for one in world.of(RunChecks)}) == 2
     assert world.of(DestroyWorkspace)[-1].key == world.of(PrepareWorkspace)[0].workspace.key
@@ -176,6 +179,33 @@ async def test_what_a_person_wrote_in_the_night_holds(nights: StartNights) -> No
     said = await run.next()
     assert (said.silent, said.known) == (True, 1)
     assert (entry(world).standing, entry(world).note) == (Standing.IGNORED, "We know.")
+
+
+async def test_what_a_person_wrote_is_seen_before_what_waited_is_told(nights: StartNights) -> None:
+    """Although the night itself has nothing to write."""
+    world = World(policy=policy(level=2, new_tickets=1))
+    run = await nights(world)
+    finds(world, finding(), finding(DOOR))
+    await run.next()
+    quiet(world)
+    meanwhile(world, FindRecent, lambda: ignores(world, DOOR))
+    said = await run.next()
+    assert (said.tickets, said.silent, entry(world, DOOR).standing) == ((), True, Standing.IGNORED)
+    assert len(filed(world)) == 1
+
+
+async def test_what_a_person_wrote_holds_however_often_the_night_keeps_its_notes(nights: StartNights) -> None:
+    world = World()
+    run = await nights(world)
+    finds(world, finding())
+    await run.next()
+    world.cards.close("F-1")
+    finds(world, finding(), finding(DOOR))
+    meanwhile(world, FileTicket, lambda: ignores(world))
+    keeps = len(world.of(KeepNotebook))
+    said = await run.next()
+    assert (said.tickets, len(world.of(KeepNotebook)) - keeps) == (("F-2",), 3)
+    assert entry(world).standing is Standing.IGNORED
 
 
 async def test_a_night_that_was_looked_at_already_is_left(nights: StartNights) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.workflows.nights import (
 from tests.workflows.world import World
 from workflows.domain.session import Role
 from workflows.domain.triage import Standing, TriageState, finding_id
-from workflows.ports.notebook import OpenNotebook
+from workflows.ports.notebook import KeepNotebook, OpenNotebook
 
 pytestmark = pytest.mark.server
 
@@ -97,6 +98,22 @@ async def test_what_somebodys_ticket_holds_is_seen_in_the_file_and_raised_when_a
     assert (await run.next()).tickets == ("F-1",)
     (told,) = (await known(world, run.name)).findings
     assert (told.standing, told.identifier, told.elsewhere) == (Standing.TICKETED, "F-1", False)
+
+
+async def test_what_goes_to_the_archive_at_once_is_counted_all_the_same(nights: StartNights, tmp_path: Path) -> None:
+    world = FiledWorld(folder=tmp_path)
+    run = await nights(world)
+    finds(world, finding())
+    await run.next()
+    (one,) = (await known(world, run.name)).findings
+    over = {"standing": Standing.REFUTED, "last_seen": one.last_seen + timedelta(days=9)}
+    many = tuple(one.model_copy(update={**over, "id": f"over-{number}"}) for number in range(500))
+    keeping = KeepNotebook(name=run.name, repository="/srv/hinge", entries=many)
+    await FileNotebook(world.folder).keep_notebook(keeping)
+    world.tries = {f"try {SQUEAK}": 0}
+    finds(world)
+    assert (await run.next()).fixed == 1
+    assert one.id not in {entry.id for entry in (await known(world, run.name)).findings}
 
 
 async def test_a_file_that_cannot_be_read_is_kept_and_the_night_goes_on_with_the_last_good_one(

@@ -21,6 +21,7 @@ from tests.workflows.nights import (
 )
 from tests.workflows.world import World
 from workflows import names
+from workflows.domain.budget import Spend
 from workflows.domain.change import Check
 from workflows.domain.order import TicketOrder
 from workflows.domain.ticket import Ticket as Card
@@ -154,7 +155,7 @@ async def test_a_nights_money_covers_what_it_starts(nights: StartNights, client:
     assert (first.started, first.waiting) == (("F-1",), 2)
     quiet(world)
     second = await run.next()
-    assert (second.started, second.waiting, second.usd) == (("F-2", "F-3"), 0, 0)
+    assert (second.started, second.waiting, second.spend) == (("F-2", "F-3"), 0, Spend())
     for ticket in world.cards.filed.values():
         assert (await started(client, ticket)).usd == Decimal("0.9")
 

@@ -1,6 +1,7 @@
 """A night that fails somewhere: nothing is lost, nothing is said twice, and the next one begins at the same place."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.workflows.nights import (
     rewritten,
 )
 from tests.workflows.world import World
+from workflows import names
 from workflows.domain.failures import Failure
 from workflows.domain.session import Role, TurnEnd, TurnReport
 from workflows.domain.triage import Standing
@@ -41,6 +43,8 @@ async def test_a_step_that_fails_for_good_leaves_the_night_to_the_next_one(night
     said = await run.next()
     assert said.trouble == "They do not want to."
     assert "The next night looks at the same again." in said.says
+    assert not said.silent
+    assert "Nobody was told" not in said.says
     assert not filed(world)
     assert world.state.seen_until is None
     said = await run.next()
@@ -92,6 +96,44 @@ async def test_without_a_triager_what_waited_is_told_all_the_same(nights: StartN
     assert said.tickets == ("F-2",)
     assert said.trouble
     assert world.state.seen_until == FIRST
+
+
+async def test_what_a_triager_cost_that_was_terminated_is_not_spent_again(nights: StartNights, client: Client) -> None:
+    world = World(policy=policy(level=3, usd_per_night=2, usd_per_finding=1, new_tickets=0), spent=Decimal("1.5"))
+    run = await nights(world)
+    finds(world, finding())
+    await run.next()
+    world.policy = policy(level=3, usd_per_night=2, usd_per_finding=1)
+    finds(world)
+    world.delays, world.asked = {"take_turn": 2}, []
+    night = asyncio.create_task(run.next())
+    async with asyncio.timeout(30):
+        while not world.turns_of(Role.TRIAGER):  # noqa: ASYNC110  # the world keeps no event
+            await asyncio.sleep(0.02)
+    (turn,) = world.turns_of(Role.TRIAGER)
+    await client.get_workflow_handle(names.session_workflow_id(turn.session)).terminate()
+    said = await night
+    assert "did not end by itself" in said.trouble
+    assert (said.tickets, said.started) == (("F-1",), ())
+    assert "The triager cost $1.50." in said.says
+
+
+@pytest.mark.parametrize("submits", [True, False])
+async def test_where_nobody_can_tell_what_the_triager_cost_no_ticket_is_started(
+    nights: StartNights, submits: bool
+) -> None:
+    world = World(policy=policy(level=3, usd_per_night=2, usd_per_finding=1))
+    run = await nights(world)
+    finds(world, finding())
+    if not submits:
+        world.turns[Role.TRIAGER] = [TurnReport(end=TurnEnd.REFUSED, summary="", detail="I won't.")]
+    world.failures = {"read_bill": [stop(Failure.BAD_REQUEST, "The gateway is away.")]}
+    said = await run.next()
+    assert (said.started, said.spend, said.silent, said.waiting) == ((), None, False, int(submits))
+    assert said.warning == "What the triager has cost could not be read: The gateway is away."
+    assert said.says.endswith(said.warning)
+    assert "$" not in said.says
+    assert ("the model refused to answer" in said.trouble) is not submits, "neither hides the other"
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 
 from pydantic import Field
 
+from workflows.domain.budget import Spend
 from workflows.domain.change import Check
 from workflows.domain.gates import DAY, Seconds
 from workflows.domain.loop import Round
@@ -217,7 +218,7 @@ class NightOutcome(Round):
 
     at: datetime
     silent: bool = False
-    """Nobody was told anything."""
+    """Nobody was told anything: nothing was written, nothing failed, and there was nothing to warn of."""
     asked: bool = False
     """Whether a model was asked."""
     found: int = 0
@@ -231,8 +232,8 @@ class NightOutcome(Round):
     tickets: tuple[str, ...] = ()
     """Filed or rewritten, by the names people use."""
     started: tuple[str, ...] = ()
-    usd: Decimal = Decimal(0)
-    """What the triager cost."""
+    spend: Spend | None = Spend()
+    """What the triager has cost; None: nobody can tell."""
     notebook: str = ""
     """Where people find the state file."""
 

@@ -66,6 +66,12 @@ def to_try_again(entries: Iterable[Entry], base: str) -> tuple[Entry, ...]:
     return tuple(sorted(due, key=lambda entry: (entry.tried[-1].at, entry.id))[:MOST_TRIED])
 
 
+def is_unshown(entry: Entry) -> bool:
+    """Whether it waits for its command to be run: a new finding, or one that has come back since that passed."""
+    waits = entry.standing is Standing.WAITING and bool(entry.command)
+    return waits and (not entry.tried or _is_over(entry.tried))
+
+
 def is_proven(entry: Entry) -> bool:
     """Whether its command was last seen to fail every time."""
     return bool(entry.command and entry.tried) and entry.tried[-1].verdict is Verdict.CONFIRMED

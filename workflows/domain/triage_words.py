@@ -8,7 +8,7 @@ from datetime import datetime
 from workflows.domain.shown import code, indented, visible
 from workflows.domain.triage import Entry, Kind, NightOutcome, Standing, Verdict
 from workflows.domain.triage_goes import first_alike, last_telling
-from workflows.domain.words import counted
+from workflows.domain.words import cost, counted
 
 MOST_CHARACTERS = 40_000
 """Of the sections of a report; findings beyond are only named. GitHub takes 65,536 in all."""
@@ -96,7 +96,7 @@ def since_words(entry: Entry) -> str:
 
 def says(night: NightOutcome, since: datetime) -> str:
     """What came of a night, as one line."""
-    if night.silent and not (night.trouble or night.asked or night.known or night.refuted or night.waiting):
+    if night.silent and not (night.asked or night.known or night.refuted or night.waiting):
         return f"Nothing new since {since:%Y-%m-%d %H:%M} UTC. Nobody was asked or told anything."
     numbers = (
         counted(night.found, "new finding"),
@@ -105,12 +105,23 @@ def says(night: NightOutcome, since: datetime) -> str:
         f"{night.fixed} fixed" if night.fixed else "",
         f"{night.waiting} waiting for the next night" if night.waiting else "",
     )
-    told = f"Written: {', '.join(night.tickets)}." if night.tickets else "Nobody was told anything."
+    told = f"Written: {', '.join(night.tickets)}." if night.tickets else ""
+    silent = "Nobody was told anything." if night.silent else ""
     started = f"Started: {', '.join(night.started)}." if night.started else ""
-    cost = f"The triager cost ${night.usd:.2f}." if night.asked else "No model was asked."
     trouble = f"Not finished: {night.trouble} The next night looks at the same again." if night.trouble else ""
-    parts = (trouble, f"{', '.join(number for number in numbers if number)}.", told, started, cost)
+    found = f"{', '.join(number for number in numbers if number)}."
+    parts = (trouble, found, told, silent, started, _paid(night), night.warning)
     return " ".join(part for part in parts if part)
+
+
+def _paid(night: NightOutcome) -> str:
+    """Nothing where nobody can tell: the night's warning says so."""
+    if not night.asked:
+        return "No model was asked."
+    if night.spend is None:
+        return ""
+    live = "No live model answered: the" if night.spend.recorded_usd else "The"
+    return f"{live} triager cost {cost(night.spend)}."
 
 
 def stopped(end: str, stop: str, said: str) -> str:
