@@ -43,7 +43,7 @@ class Triage(NightTelling):
             findings = await self._ask(look)
             await self._verify(findings, look)
             await self._remember()
-            await self._hand_on(look)
+        await self._hand_on(look)
         await self._end(look)
 
     def _was_looked_at(self) -> bool:
@@ -54,8 +54,10 @@ class Triage(NightTelling):
     async def _end(self, look: Look) -> None:
         """Keep the rest, and begin the next night where this one ended; where the triager has read nothing, at the same
         place."""
-        cursor: dict[str, Any] = {"seen_until": self._at, "base": self._repository.base_sha, "saw": look.stays}
-        await self._keep("Close the state file", self._learned.values(), **({} if self._trouble else cursor))
+        cursor: dict[str, Any] = {} if self._told == self._state.told else {"told": self._told}
+        if not self._trouble:
+            cursor |= {"seen_until": self._at, "base": self._repository.base_sha, "saw": look.stays}
+        await self._keep("Close the state file", self._learned.values(), **cursor)
 
     async def _keep_what_is_known(self) -> None:
         """What was fixed is left out: it is kept when people can read it, and found again."""
@@ -73,7 +75,7 @@ class Triage(NightTelling):
     def _outcome(self) -> NightOutcome:
         learned = self._learned.values()
         fresh = [self._learned[name] for name in self._fresh if name in self._learned]
-        warning = "\n".join(said for said in (self._warning, *self._warnings) if said)
+        warning = "\n".join(self._warnings)
         night = NightOutcome(
             says="",
             at=self._at,

@@ -46,8 +46,6 @@ class NightGathering(NightSteps):
     def __init__(self, order: TriageOrder) -> None:
         super().__init__(order)
         self._gone = ""
-        self._warnings: list[str] = []
-        """What those who keep Pawl running should know although nothing failed."""
         self._opened: tuple[Repository, GatheredContext] | None = None
 
     @property

@@ -34,10 +34,11 @@ class NightSteps:
         self._at = order.at or workflow.now()
         self._account = names.night_account(order.name, order.run or workflow.info().first_execution_run_id)
         self._state = TriageState(repository=order.repository)
-        self._path = self._warning = ""
-        self._first_seen: dict[str, Entry] = {}
+        self._path = ""
+        self._warnings: list[str] = []
+        """What those who keep Pawl running should know although nothing failed."""
         self._seen: dict[str, Entry] = {}
-        """The findings as the state file first and last showed them, by id."""
+        """The findings as the state file last showed them, by id."""
         self._learned: dict[str, Entry] = {}
         """What is to be kept, by id: entries as they are now."""
 
@@ -59,7 +60,8 @@ class NightSteps:
     async def _open_notebook(self) -> None:
         opening = OpenNotebook(name=self._order.name, repository=self._order.repository, at=self._at)
         opened = await self._step(Notebook.open_notebook, opening, Notebook.step("Read what is known"))
-        self._path, self._warning = opened.path, " ".join(filter(None, (opened.set_aside, opened.doubt)))
+        self._path = opened.path
+        self._warnings += filter(None, (opened.set_aside, opened.doubt))
         self._see(opened.state)
 
     def _learn(self, *entries: Entry) -> None:
@@ -104,7 +106,6 @@ class NightSteps:
         """What of a long file is not shown any more is as it was when it was."""
         self._state = state
         self._seen |= {entry.id: entry for entry in state.findings}
-        self._first_seen = self._seen | self._first_seen
 
     async def _attempt(
         self, method: Callable[[Any, Request], Coroutine[Any, Any, object]], request: Request, config: ActivityConfig

@@ -33,11 +33,14 @@ class NightTelling(NightFinding):
         self._left: tuple[Entry, ...] = ()
         self._written: tuple[str, ...] = ()
         self._started: tuple[str, ...] = ()
+        self._told = ""
+        """Digest of the report as people can read it now."""
 
     async def _hand_on(self, look: Look) -> None:
         waiting, fresh = self._to_tell()
         fixed = tuple(entry for entry in self._learned.values() if entry.standing is Standing.FIXED)
-        if not (waiting or self._learned):
+        self._told = self._state.told
+        if not (waiting or self._learned or self._is_out_of_date()):
             return
         order = self._order
         listing = ListOpen(tracker=order.tracker, team=order.team, labels=(LABEL,), most=500, bodies=False)
@@ -73,16 +76,17 @@ class NightTelling(NightFinding):
             return
         if news:
             await self._new_inbox(news)
+        elif inbox:
+            self._told = self._digest(self._report_of(self._in_report(inbox)))  # nobody wants it up to date
 
     async def _rewritten(self, inbox: TicketRef, news: Sequence[Entry]) -> bool:
         """Whether the findings are in the report now, and it can still be read."""
-        before = tuple(entry for entry in self._state.findings if entry.ticket == inbox and not _waits(entry))
+        before = self._in_report(inbox)
         known = next((entry for entry in before if entry.identifier), None)
         told = tuple(self._in_inbox(entry, inbox, known) for entry in news)
         names_of_news = {entry.id for entry in told}
-        after = tuple(self._learned.get(entry.id, entry) for entry in before if entry.id not in names_of_news)
-        text = self._report_of((*after, *told))
-        if not news and text == self._report_of([self._first_seen[entry.id] for entry in before]):
+        text = self._report_of((*(entry for entry in before if entry.id not in names_of_news), *told))
+        if not news and self._digest(text) == self._told:
             return True
         rewrite = RewriteTicket(ref=inbox, title=report_title(self._repository.name), body=text)
         try:
@@ -94,6 +98,7 @@ class NightTelling(NightFinding):
         if not is_open(ticket):
             return False
         self._learn(*told)
+        self._told = self._digest(text)
         self._written += (ticket.identifier,)
         return True
 
@@ -118,6 +123,7 @@ class NightTelling(NightFinding):
         if ticket.body.strip() != filing.body.strip():
             rewrite = RewriteTicket(ref=ticket.ref, title=filing.title, body=filing.body)
             await self._step(Tracker.rewrite_ticket, rewrite, Tracker.step("Bring the report up to date"))
+        self._told = self._digest(filing.body)
         self._written += (ticket.identifier,)
         where = ticket.ref, ticket.identifier, ticket.url
         self._learn(*(_told(entry, Standing.REPORTED, *where) for entry in news))
@@ -128,6 +134,19 @@ class NightTelling(NightFinding):
         identifier = listed.identifier if listed else like.identifier if like else inbox.id
         url = listed.url if listed else like.url if like else ""
         return _told(entry, Standing.REPORTED, inbox, identifier, url)
+
+    def _is_out_of_date(self) -> bool:
+        """Whether a person has changed in the state file what the report tells, or a night ended before it told it."""
+        inbox = self._state.inbox
+        return inbox is not None and self._digest(self._report_of(self._in_report(inbox))) != self._told
+
+    def _in_report(self, inbox: TicketRef) -> tuple[Entry, ...]:
+        """What has been told there, as it stands now."""
+        entries = (self._learned.get(entry.id, entry) for entry in self._state.findings if not _waits(entry))
+        return tuple(entry for entry in entries if entry.ticket == inbox)
+
+    def _digest(self, text: str) -> str:
+        return text_digest(report_title(self._repository.name), text)
 
     def _report_of(self, entries: Sequence[Entry]) -> str:
         ordered = sorted(entries, key=lambda entry: (entry.first_seen, entry.id))

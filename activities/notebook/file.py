@@ -15,7 +15,7 @@ from temporalio import activity
 from activities.errors import again, stop
 from activities.notebook.merging import Meant, meant, merged, parted
 from activities.notebook.sheet import MOST_BYTES, Sheet, entry_lines, render
-from activities.notebook.shelf import Shelf
+from activities.notebook.shelf import Look, Shelf
 from infra.files import locked
 from workflows.domain.failures import Failure
 from workflows.domain.triage import Entry, Standing, TriageState
@@ -73,8 +73,9 @@ def file_name(name: str) -> str:
 
 
 def _opened(shelf: Shelf, request: OpenNotebook, now: datetime) -> Opened:
-    state = shelf.look(request.repository).sheet.state
-    shelf.remember(Meant())
+    look = shelf.look(request.repository)
+    state = look.sheet.state
+    shelf.remember(Meant(had_file=look.signature is not None))
     night, doubts = _carried(state), list[str]()
     if state.seen_until and not _OLDEST <= state.seen_until <= max(now, request.at or now) + _AHEAD:
         night = night.model_copy(update={"seen_until": None})
@@ -90,7 +91,7 @@ def _kept(shelf: Shelf, keep: KeepNotebook) -> TriageState:
     """A person who saves the file meanwhile is not overwritten: then it is read again."""
     while True:
         look = shelf.look(keep.repository)
-        people = meant(look.sheet.state, keep, shelf.meant(), look.is_lost)
+        people = _meant(shelf, look, keep)
         sheet = replace(look.sheet, state=merged(look.sheet.state, keep, people))
         state, data = _fitting(shelf, sheet)
         if not shelf.has_moved(look.signature):
@@ -99,6 +100,11 @@ def _kept(shelf: Shelf, keep: KeepNotebook) -> TriageState:
     shelf.write(data)
     shelf.forget_what_was_told()
     return _carried(state, {entry.id for entry in keep.entries})
+
+
+def _meant(shelf: Shelf, look: Look, keep: KeepNotebook) -> Meant:
+    has_file = look.signature is not None
+    return meant(look.sheet.state, keep, shelf.meant(), has_file=has_file, is_lost=look.is_lost)
 
 
 def _carried(state: TriageState, first: AbstractSet[str] = frozenset()) -> TriageState:

@@ -9,6 +9,9 @@ from workflows.domain.triage import Entry, Standing, TriageState, Tried
 from workflows.domain.triage_goes import kept
 from workflows.ports.notebook import KeepNotebook
 
+_HOW_FAR = ("seen_until", "base", "saw")
+"""Where the next night begins to look."""
+
 
 class Meant(Record):
     """What people have written since the notebook was opened: it holds for the whole night, however often Pawl keeps
@@ -18,9 +21,15 @@ class Meant(Record):
     """Findings that somebody has put where they stand."""
     deleted: dict[str, int] = Field(default_factory=dict[str, int])
     """Findings that somebody has deleted, with how often they had come up."""
+    had_file: bool = False
+    """Whether there was a file when it was opened."""
+    begins_anew: bool = False
+    """Somebody has deleted the whole file: the next night looks at everything."""
 
 
-def meant(state: TriageState, keep: KeepNotebook, before: Meant, is_lost: bool = False) -> Meant:
+def meant(
+    state: TriageState, keep: KeepNotebook, before: Meant, *, has_file: bool = True, is_lost: bool = False
+) -> Meant:
     """What people have written, seen in the file as it is now. `is_lost`: the file was gone for reasons of its own, so
     nobody has deleted anything from it."""
     seen, entries = _by_id(keep.seen), _by_id(state.findings)
@@ -31,7 +40,8 @@ def meant(state: TriageState, keep: KeepNotebook, before: Meant, is_lost: bool =
             deleted[entry.id] = then.times
         elif now is not None and now.standing not in (entry.standing, then.standing if then else entry.standing):
             standing[entry.id] = None
-    return Meant(standing=tuple(standing), deleted=deleted)
+    anew = before.begins_anew or (before.had_file and not has_file and not is_lost)
+    return Meant(standing=tuple(standing), deleted=deleted, had_file=before.had_file, begins_anew=anew)
 
 
 def merged(state: TriageState, keep: KeepNotebook, people: Meant) -> TriageState:
@@ -45,7 +55,8 @@ def merged(state: TriageState, keep: KeepNotebook, people: Meant) -> TriageState
         elif entry.times > people.deleted.get(entry.id, 0):
             entries[entry.id] = entry
     cursor = {name: getattr(keep, name) for name in TriageState.model_fields if name != "findings"}
-    said = {name: value for name, value in cursor.items() if value not in (None, "")}
+    stays = _HOW_FAR if people.begins_anew else ()
+    said = {name: value for name, value in cursor.items() if value not in (None, "") and name not in stays}
     return state.model_copy(update={**said, "findings": ordered(entries.values())})
 
 

@@ -119,6 +119,7 @@ def kept(state: TriageState, request: KeepNotebook) -> TriageState:
         "base": request.base or state.base,
         "saw": state.saw if request.saw is None else request.saw,
         "inbox": request.inbox or state.inbox,
+        "told": request.told or state.told,
         "inboxes": state.inboxes if request.inboxes is None else request.inboxes,
     }
     return state.model_copy(update={"findings": tuple(entries.values()), **cursor})

@@ -168,7 +168,7 @@ async def test_the_triager_gets_what_was_gathered_and_its_three_stops(nights: St
 
 
 async def test_what_a_person_wrote_in_the_night_holds(nights: StartNights) -> None:
-    """Ignored after the night had opened the file: it is not raised."""
+    """Ignored since the last night: it is not raised, and the report tells it no more."""
     world = World()
     run = await nights(world)
     finds(world, finding())
@@ -177,8 +177,28 @@ async def test_what_a_person_wrote_in_the_night_holds(nights: StartNights) -> No
     world.state = world.state.model_copy(update={"findings": (ignored,)})
     finds(world, finding())
     said = await run.next()
-    assert (said.silent, said.known) == (True, 1)
+    assert (said.tickets, said.known) == (("F-1",), 1)
+    assert "Nothing of this is open any more" in rewritten(world)[-1].body
     assert (entry(world).standing, entry(world).note) == (Standing.IGNORED, "We know.")
+    quiet(world)
+    assert (await run.next()).silent
+
+
+async def test_the_report_follows_the_state_file_without_a_commit_too(nights: StartNights) -> None:
+    world = World()
+    run = await nights(world)
+    finds(world, finding(), finding(DOOR))
+    await run.next()
+    quiet(world)
+    squeak, door = world.state.findings
+    world.state = world.state.model_copy(
+        update={"findings": (squeak.model_copy(update={"standing": Standing.IGNORED}), door)}
+    )
+    assert (await run.next()).tickets == ("F-1",)
+    assert squeak.subject not in rewritten(world)[-1].body
+    assert door.subject in rewritten(world)[-1].body
+    assert (await run.next()).silent
+    assert len(rewritten(world)) == 1
 
 
 async def test_what_a_person_wrote_is_seen_before_what_waited_is_told(nights: StartNights) -> None:

@@ -184,6 +184,8 @@ class TriageState(Record):
     """The report's ticket, while it is open."""
     inboxes: int = 0
     """How many there have been."""
+    told: str = ""
+    """Digest of the report as it was last written."""
     findings: tuple[Entry, ...] = ()
 
 

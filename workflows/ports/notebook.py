@@ -51,6 +51,7 @@ class KeepNotebook(Record):
     """None: as it was."""
     inbox: TicketRef | None = None
     inboxes: int | None = None
+    told: str = ""
     """Empty or None: that stays, too."""
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.activities.notebook.conftest import OPEN, entry, keep
 from workflows.domain.triage import TriageState
 
 A, B = entry("a.py:E1"), entry("b.py:E2", 1)
+CAME_TO: dict[str, Any] = {"seen_until": datetime(2026, 3, 2, 3, tzinfo=UTC), "base": "b" * 40, "saw": ("12ab34cd",)}
 GOOD = "repository: /repos/shop\nfindings:\n  - {kind: lint, subject: a, standing: open}\n"
 
 
@@ -163,6 +166,18 @@ async def test_who_deletes_the_file_begins_anew(notebook: FileNotebook, path: Pa
     path.unlink()
     opened = await notebook.open_notebook(OPEN)
     assert (opened.state.findings, opened.set_aside) == ((), "")
+
+
+async def test_who_deletes_it_while_a_night_runs_begins_anew_too(notebook: FileNotebook, path: Path) -> None:
+    """What that night finds is kept; where it came to is not, or the next one would look at nothing before."""
+    await notebook.keep_notebook(keep(A, **CAME_TO))
+    await notebook.open_notebook(OPEN)
+    path.unlink()
+    await notebook.keep_notebook(keep(B))
+    state = await notebook.keep_notebook(keep(A, seen=(A,), **CAME_TO))
+    assert (state.findings, state.seen_until, state.base, state.saw) == ((B,), None, "", ())
+    await notebook.open_notebook(OPEN)
+    assert (await notebook.keep_notebook(keep(**CAME_TO))).base == CAME_TO["base"]
 
 
 async def test_many_at_once_lose_nothing(folder: Path) -> None:
