@@ -10,6 +10,8 @@ SANDBOX ?=
 served := $(if $(filter modal-double,$(SANDBOX)),$(bin)/python -m tests.fakes.modal --)
 # A file at a time in each process, in the order that tests/conftest.py gives. Four suit two processors: tests wait a lot.
 side_by_side := -n 4 --dist loadfile --no-loadscope-reorder
+# Hundreds of processes load the same modules: they are compiled once, even where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 # The tests and the demo fetch packages with the uv that setup installed.
 export UV := $(CURDIR)/.tools/uv/bin/uv
 export UV_SYSTEM_CERTS ?= 1

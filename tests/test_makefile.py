@@ -1,5 +1,6 @@
 """What the targets of the Makefile would run, as `make --dry-run` says it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,3 +22,10 @@ def test_the_week_of_triage_is_a_demo() -> None:
     argv = ["make", "--dry-run", "--no-print-directory", "demo-triage", "ARGS=--yes"]
     ran = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout
     assert ran.splitlines()[-1].endswith("starter.py demo --triage --yes")
+
+
+def test_what_is_compiled_is_kept_whatever_the_environment_says() -> None:
+    argv = ["make", "--no-print-directory", "--eval", "shown: ; @env", "shown"]
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert "PYTHONDONTWRITEBYTECODE" not in ran
