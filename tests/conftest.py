@@ -1,10 +1,11 @@
 """What the whole run shares: signals as in a terminal, and one in-memory Temporal server, ended with the run."""
 
 import asyncio
+import gc
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -44,20 +45,40 @@ LONG = (
     "test_ordinary_user.py",
     "test_contract.py",
     "test_demo.py",
+    "test_demo_triage.py",
+    "test_forge_sweep.py",
+    "test_forge_recent.py",
     "test_whole_ticket.py",
     "test_demo_live.py",
+    "test_temporal_ui.py",
+    "test_up.py",
+    "test_process.py",
+    "test_init_linear.py",
+    "test_doctor_connections.py",
+    "test_github_look.py",
     "test_forge_contract.py",
     "test_forge_standing.py",
-    "test_by_command_line.py",
-    "test_up.py",
-    "test_doctor_connections.py",
-    "test_init_linear.py",
-    "test_hostile_preparation.py",
+    "test_github_writes.py",
     "test_files.py",
+    "test_floods.py",
     "test_sweep.py",
+    "test_by_command_line.py",
+    "test_schedule_ui.py",
 )
 """Files that take long, the longest first. They begin first, or the run would end with one process at work and the
 others idle."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded here stays to the end: to look through it for garbage again and again is a quarter of the work of
+    a short run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
