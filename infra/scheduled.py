@@ -50,6 +50,8 @@ class Run(Record):
     """Running, Completed, Failed, ..."""
     said: str = ""
     """Its outcome in a sentence; empty while it runs."""
+    trouble: str = ""
+    """What it could not do, although it came to its end; empty: nothing."""
 
 
 class ScheduleLine(Record):
@@ -139,7 +141,7 @@ async def _run(client: Client, started: ScheduleActionExecutionStartWorkflow, sc
     except RPCError:  # its history is gone, after the time histories are kept
         return Run(workflow_id=started.workflow_id, scheduled=scheduled, status="Forgotten")
     ended = await outcome(client, about.id, about.run_id) if about.close_time else Ended("Running")
-    return Run(workflow_id=started.workflow_id, scheduled=scheduled, status=ended.status, said=ended.said)
+    return Run(workflow_id=started.workflow_id, scheduled=scheduled, **ended._asdict())
 
 
 class Ended(NamedTuple):
@@ -147,7 +149,11 @@ class Ended(NamedTuple):
 
     status: str
     said: str = ""
-    went_well: bool = True
+    trouble: str = ""
+
+    @property
+    def went_well(self) -> bool:
+        return self.status == "Completed" and not self.trouble
 
 
 async def outcome(client: Client, workflow_id: str, run_id: str | None = None) -> Ended:
@@ -155,11 +161,11 @@ async def outcome(client: Client, workflow_id: str, run_id: str | None = None) -
     try:
         result = await client.get_workflow_handle(workflow_id, run_id=run_id).result()
     except WorkflowFailureError as error:
-        return Ended("Failed", _cause(error.cause), went_well=False)
+        return Ended("Failed", _cause(error.cause))
     if not isinstance(result, dict):
         return Ended("Completed")
     told = cast("dict[str, object]", result)
-    return Ended("Completed", str(told.get("says") or ""), went_well=not told.get("trouble"))
+    return Ended("Completed", str(told.get("says") or ""), str(told.get("trouble") or ""))
 
 
 def _cause(error: BaseException) -> str:

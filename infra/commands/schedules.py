@@ -16,7 +16,7 @@ from infra.console import Console, safe
 from infra.cron import moment, zone_here
 from infra.exits import Exit, Misused, Refused, Told
 from infra.following import tell_troubles
-from infra.scheduled import ScheduleLine, find_schedule, schedule_line
+from infra.scheduled import Run, ScheduleLine, find_schedule, schedule_line
 from infra.settings import Settings
 from infra.temporal import connect, pollers, translated
 from infra.whoami import whoami
@@ -73,7 +73,14 @@ def _last(line: ScheduleLine) -> str:
     if line.last is None:
         return told or "none yet"
     at = moment(line.last.scheduled, zone_here(line.timezone))
-    return safe(f"{at}: {line.last.said or line.last.status}" + (f" ({told})" if told else ""))
+    counted_up = f" ({told})" if told else ""
+    return f"{safe(at)}: {_mark(line.last)}{safe(line.last.said or line.last.status)}{counted_up}"
+
+
+def _mark(run: Run) -> str:
+    """What a round begins with that did not go well, so that it does not look like a good one."""
+    word = "failed" if run.status == "Failed" else "trouble" if run.trouble else ""
+    return f"[red]{word}:[/] " if word else ""
 
 
 async def pause(console: Console, settings: Settings, name: str, why: str, *, dry_run: bool) -> None:

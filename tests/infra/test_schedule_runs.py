@@ -2,6 +2,7 @@
 says of it. The loop is the real one; its work is the test's."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ class Scheduled:
                 return found[0]
         raise AssertionError("It is not listed.")
 
+    async def seen(self) -> str:
+        """The list, as a person sees it in a wide terminal."""
+        told = {"TEMPORAL_ADDRESS": self.typed.address, "COLUMNS": "400", "TERM": "xterm"}
+        seen = await asyncio.to_thread(lambda: pawl_in_terminal(self.typed.home, "schedule", "list", **told))
+        return re.sub(r"\x1b\[[0-9;]*m", "", seen.out)
+
     async def until_asked(self, times: int) -> None:
         for _ in range(300):
             if len(self.work.asked) >= times:
@@ -79,10 +86,9 @@ async def test_a_pause_says_why_and_ends(triage: Scheduled) -> None:
     assert ((await triage.line())["next"], (await triage.line())["state"]) == ([], "")
     (triage.typed.home / "triage").mkdir()
     (state := triage.typed.home / "triage" / f"{triage.name.removeprefix('triage:')}.yaml").touch()
-    told = {"TEMPORAL_ADDRESS": triage.typed.address, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-    seen = await asyncio.to_thread(lambda: pawl_in_terminal(triage.typed.home, "schedule", "list", **told))
-    assert "paused: Holidays" in seen.out
-    assert f"{triage.name} remembers in {state}" in seen.out
+    seen = await triage.seen()
+    assert "paused: Holidays" in seen
+    assert f"{triage.name} remembers in {state}" in seen
     resumed = (await triage.typed("resume", triage.repository.name)).json
     assert (resumed["paused"], len(resumed["next"])) == (False, 5)
     assert "is not paused" in (await triage.typed("resume", triage.name)).json["said"]
@@ -100,7 +106,8 @@ async def test_triggered_it_runs_once_and_the_outcome_is_told(triage: Scheduled)
     triage.work.go.set()
     watched = await watching
     assert (watched.code, watched.json["said"]) == (0, "Nothing was found.")
-    assert watched.json["last"]["said"] == "Nothing was found."
+    assert (watched.json["last"]["said"], watched.json["last"]["trouble"]) == ("Nothing was found.", "")
+    assert re.search(r"\d\d:\d\d \S+: Nothing was found\.", await triage.seen()), "a good one stands alone"
     asked = triage.work.asked[0]
     assert (asked["repository"], asked["name"]) == (str(triage.repository), triage.name)
 
@@ -109,7 +116,9 @@ async def test_a_step_that_failed_for_good_is_an_outcome_and_an_exit_code(triage
     triage.work.answer = Round(says="The night ended early.", trouble="GitHub does not let us in.")
     watched = await triage.typed("trigger", triage.name, "--watch")
     assert (watched.code, watched.json["said"]) == (Exit.OUTSIDE, "The night ended early.")
-    assert not (await triage.line())["paused"]
+    line = await triage.line()
+    assert (line["paused"], line["last"]["trouble"]) == (False, "GitHub does not let us in.")
+    assert "trouble: The night ended early." in await triage.seen()
 
 
 async def test_a_mistake_pauses_it_and_the_list_says_what_it_was(triage: Scheduled) -> None:
@@ -120,6 +129,7 @@ async def test_a_mistake_pauses_it_and_the_list_says_what_it_was(triage: Schedul
     assert (line["paused"], line["failed"]) == (True, 1)
     assert (line["last"]["status"], line["last"]["said"]) == ("Failed", "A mistake was made.")
     assert "fail" in line["note"].lower()
+    assert "failed: A mistake was made. (1 failed)" in await triage.seen()
 
 
 async def test_a_repository_that_is_gone_pauses_its_schedule_and_can_still_be_named(triage: Scheduled) -> None:
