@@ -32,12 +32,13 @@ class Loop:
         done = await self._round()
         if done is None:
             return self._left_alone()
-        self._show(done.says)
+        says = f"{done.warning} {done.says}".strip()
+        self._show(says)
         if done.gone:
             await self._pause(done.gone)
         if done.warning:
             await self._tell(done.warning)
-        return LoopOutcome(at=self._at, says=done.says, trouble=done.trouble, told=await self._heard_of(done.trouble))
+        return LoopOutcome(at=self._at, says=says, trouble=done.trouble, told=await self._heard_of(done.trouble))
 
     async def _round(self) -> Round | None:
         """The work itself; None where it is under way already."""

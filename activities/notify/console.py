@@ -13,7 +13,8 @@ from temporalio import activity
 from infra.files import locked
 from workflows.ports.notify import Digest, Note, Notify
 
-_MOST_CHARS = 500
+_MOST_CHARS, _MOST_OF_AN_ALARM = 500, 2_000
+"""An alarm names files, and what to do at its end."""
 
 
 @dataclass
@@ -65,4 +66,5 @@ def line_of(note: Note) -> str:
     """`ENG-12 Plan gate: words`, on one line, with nothing in it that a terminal would obey."""
     line = f"{note.identifier} {note.phase}: {note.text}"
     line = " ".join("".join(character if character.isprintable() else " " for character in line).split())
-    return line if len(line) <= _MOST_CHARS else f"{line[: _MOST_CHARS - 3]}..."
+    most = _MOST_OF_AN_ALARM if note.alarm else _MOST_CHARS
+    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -77,6 +77,13 @@ def test_a_line_holds_nothing_a_terminal_obeys() -> None:
     assert len(line) == 500
 
 
+def test_an_alarm_is_told_to_the_files_it_names() -> None:
+    broken = " ".join(f"/srv/pawl/{'deep/' * 40}{name}.yaml could not be read." for name in ("shop", "last"))
+    alarm = note(text=broken).model_copy(update={"alarm": True})
+    assert line_of(alarm).endswith("last.yaml could not be read.")
+    assert len(line_of(alarm.model_copy(update={"text": "x" * 9_000}))) == 2_000
+
+
 _SAY = """
 import asyncio, sys
 from pathlib import Path
