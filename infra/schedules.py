@@ -27,6 +27,7 @@ from infra.exits import Misused
 from infra.temporal import translated
 from workflows import names
 from workflows.domain.loop import LoopOrder
+from workflows.domain.loop_input import readable
 from workflows.sync import SyncOrder
 
 JITTER, CATCH_UP = timedelta(minutes=10), timedelta(hours=6)
@@ -135,8 +136,8 @@ async def repositories_of_loops(client: Client) -> list[tuple[str, str]]:
 
 
 async def standing_order(client: Client, name: str) -> Mapping[str, Any] | None:
-    """What the loop of this name hands to its flow now; None where there is no such schedule. Empty where somebody
-    wrote what cannot be read."""
+    """What the loop of this name hands to its flow now; None where there is no such schedule. What somebody wrote there
+    that cannot be read is left out."""
     try:
         about = await client.get_schedule_handle(name).describe(rpc_timeout=_CALL)
     except RPCError as error:
@@ -151,7 +152,12 @@ async def standing_order(client: Client, name: str) -> Mapping[str, Any] | None:
     except Exception:  # whatever a converter raises for what a person typed into the Temporal UI
         return {}
     order = cast("dict[str, Any]", told).get("order") if isinstance(told, dict) else None
-    return cast("dict[str, Any]", order) if isinstance(order, dict) else {}
+    return readable(_flow_of(name), cast("dict[str, Any]", order)) if isinstance(order, dict) else {}
+
+
+def _flow_of(name: str) -> str:
+    """By the schedule's name: what stands in its input may be misspelled."""
+    return "Sweep" if name == names.SWEEP else "Triage"
 
 
 async def put_loop(client: Client, loop: LoopPlan) -> bool:

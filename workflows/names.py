@@ -23,6 +23,8 @@ PULL_REQUEST = SearchAttributeKey.for_keyword("PawlPullRequest")
 """`owner/name#12`, as the forge itself writes the repository's name."""
 SCHEDULED = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 """Temporal's own: for which moment a schedule started a run, also where that was late or a backfill."""
+SCHEDULED_BY = SearchAttributeKey.for_keyword("TemporalScheduledById")
+"""Temporal's own: the id of the schedule that started a run."""
 SEARCH_ATTRIBUTES = (PHASE, REPO, TICKET, NEEDS_PERSON, COST, PULL_REQUEST)
 
 

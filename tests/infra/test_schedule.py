@@ -1,6 +1,7 @@
 """`pawl schedule triage` and `sweep` as typed: made, changed, kept as people edited it, and every slip told."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.infra.command_line import pawl
 from tests.infra.loops import Typed
 from workflows import names
 from workflows.domain.loop import LoopOrder
+from workflows.domain.loop_input import read_input
 from workflows.domain.triage import TriageOrder
 
 pytestmark = pytest.mark.server
@@ -136,6 +138,37 @@ async def test_an_order_that_somebody_broke_in_the_ui_is_written_anew(
     assert again.code == 0
     assert (await order_of(client, made["name"])).order["repository"] == str(repository)
     await client.get_schedule_handle(made["name"]).delete()
+
+
+async def test_what_a_loop_cannot_read_of_its_order_goes_when_it_is_made_again(
+    client: Client, typed: Typed, repository: Path
+) -> None:
+    triage = (await typed("triage", "--repo", str(repository), *WEEKDAYS)).json["name"]
+    sweep = (await typed("sweep", "--cron", "0 6 * * *")).json["name"]
+
+    def edited(loop: LoopOrder) -> Callable[[ScheduleUpdateInput], ScheduleUpdate]:
+        def update(now: ScheduleUpdateInput) -> ScheduleUpdate:
+            now.description.schedule.action = ScheduleActionStartWorkflow(
+                "Loop", loop, id=loop.name, task_queue=names.WORK
+            )
+            return ScheduleUpdate(now.description.schedule)
+
+        return update
+
+    slips = LoopOrder(name=triage, flow="Triagee", order={"base_branch": 7, "modell": "x:y", "model": "b:n"})
+    await client.get_schedule_handle(triage).update(edited(slips))
+    slips = LoopOrder(name=sweep, flow="Sweep", order={"remind_after": "2d", "keep_closd": "9d", "keep_closed": "soon"})
+    await client.get_schedule_handle(sweep).update(edited(slips))
+    for made_again, kept in (
+        (("triage", "--repo", str(repository)), {"model": "b:n"}),
+        (("sweep",), {"remind_after": "2d"}),
+    ):
+        again = await typed(*made_again)
+        assert again.code == 0, again.out
+        order = await order_of(client, again.json["name"])
+        assert isinstance(read_input(order.model_dump(mode="json")), LoopOrder)
+        assert order.order.items() >= kept.items()
+        await client.get_schedule_handle(again.json["name"]).delete()
 
 
 async def test_the_sweep_has_one_schedule(client: Client, typed: Typed) -> None:

@@ -1,9 +1,10 @@
 """What a schedule starts: one round at a time, for the moment it is meant for, and one alarm for one trouble."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,11 +17,12 @@ from temporalio.client import (
     ScheduleCalendarSpec,
     ScheduleHandle,
     ScheduleOverlapPolicy,
+    SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
     WorkflowFailureError,
 )
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.errors import stop
 from tests.workflows.conftest import a_worker
@@ -38,9 +40,9 @@ pytestmark = pytest.mark.server
 MONDAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 
 
-@workflow.defn(name="Breaks", sandboxed=False)
+@workflow.defn(name="Sweep", sandboxed=False)
 class Breaks:
-    """A round with a bug."""
+    """Work with a bug."""
 
     @workflow.run
     async def run(self, order: dict[str, str]) -> None:
@@ -53,9 +55,11 @@ class Rounds:
 
     client: Client
     handle: ScheduleHandle
-    order: LoopOrder
-    queue: str
     world: World
+
+    @property
+    def name(self) -> str:
+        return self.handle.id
 
     async def night(self, number: int, *, beside: bool = False) -> LoopOutcome:
         """The round of that night, in the past; `beside` others, as a person may have it who triggers a schedule."""
@@ -64,7 +68,7 @@ class Rounds:
         second = timedelta(seconds=1)
         once = ScheduleBackfill(start_at=at - second, end_at=at + second, overlap=overlap)
         await self.handle.backfill(once)
-        run = self.client.get_workflow_handle_for(Loop.run, f"{self.order.name}-{at:%Y-%m-%dT%H:%M:%SZ}")
+        run = self.client.get_workflow_handle_for(Loop.run, f"{self.name}-{at:%Y-%m-%dT%H:%M:%SZ}")
         async with asyncio.timeout(60):
             while True:
                 try:
@@ -74,27 +78,51 @@ class Rounds:
                         raise
                     await asyncio.sleep(0.1)  # the schedule has not started it yet
 
+    async def until_begun(self) -> None:
+        """The work of a round is under way."""
+        async with asyncio.timeout(30):
+            while not self.world.of(OpenRepository):  # noqa: ASYNC110  # the world keeps no event
+                await asyncio.sleep(0.02)
+
+    async def breaks(self) -> str:
+        """A night that fails, and has its schedule pause itself: why."""
+        with pytest.raises(WorkflowFailureError) as failed:
+            await self.night(0)
+        async with asyncio.timeout(30):
+            while not (await self.handle.describe()).schedule.state.paused:  # noqa: ASYNC110  # the server tells nobody
+                await asyncio.sleep(0.05)
+        assert isinstance(failed.value.cause, ApplicationError)
+        why = failed.value.cause.message
+        assert self.alarms == [f"It ended with an error, and its schedule pauses itself: {why}"]
+        return why
+
     @property
     def alarms(self) -> list[str]:
         return [note.text for note in self.world.of(Note) if note.alarm]
+
+
+Edit = Callable[[dict[str, Any]], Any]
+
+
+def edited(*edits: Edit) -> pytest.MarkDecorator:
+    """What people make of the input in the Temporal UI."""
+    return pytest.mark.parametrize("rounds", edits, indirect=True)
 
 
 @pytest.fixture
 async def rounds(client: Client, request: pytest.FixtureRequest) -> AsyncIterator[Rounds]:
     world, queue = World(), f"test-{uuid4().hex}"
     name = f"triage:hinge-{uuid4().hex[:8]}"
-    order = LoopOrder(
-        name=name,
-        title="Triage of /srv/hinge",
-        flow=getattr(request, "param", "Triage"),
-        order={"name": name, "repository": "/srv/hinge", "model": "tape:x"},
-    )
+    order = {"name": name, "repository": "/srv/hinge", "model": "tape:x"}
+    written = LoopOrder(name=name, title="Triage of /srv/hinge", flow="Triage", order=order).model_dump(mode="json")
+    edit: Edit = getattr(request, "param", lambda given: given)
     spec = ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)])])
-    action = ScheduleActionStartWorkflow("Loop", order, id=name, task_queue=queue)
-    handle = await client.create_schedule(name, Schedule(action=action, spec=spec))
+    action = ScheduleActionStartWorkflow("Loop", edit(written), id=name, task_queue=queue)
+    policy = SchedulePolicy(pause_on_failure=True)
+    handle = await client.create_schedule(name, Schedule(action=action, spec=spec, policy=policy))
     try:
         async with a_worker(client, world, queue, more=[Breaks]):
-            yield Rounds(client, handle, order, queue, world)
+            yield Rounds(client, handle, world)
     finally:
         await handle.delete()
 
@@ -142,7 +170,7 @@ async def test_a_repository_that_is_gone_pauses_its_schedule_with_the_reason(rou
     why = "There is no repository at /srv/hinge."
     rounds.world.failures = {"open_repository": [stop(Failure.REPOSITORY_NOT_FOUND, why)]}
     await rounds.night(0)
-    assert rounds.world.of(PauseSchedule) == [PauseSchedule(schedule=rounds.order.name, why=why)]
+    assert rounds.world.of(PauseSchedule) == [PauseSchedule(schedule=rounds.name, why=why)]
     assert rounds.alarms == [why]
 
 
@@ -159,17 +187,67 @@ async def test_two_loops_at_once_are_one_night(rounds: Rounds) -> None:
     world.delays = {"find_recent": 1}
     finds(world, finding())
     first = asyncio.create_task(rounds.night(0))
-    async with asyncio.timeout(30):
-        while not world.of(OpenRepository):  # noqa: ASYNC110  # the world keeps no event
-            await asyncio.sleep(0.02)
+    await rounds.until_begun()
     second = await rounds.night(1, beside=True)
     assert "is under way" in second.says
     assert (await first).at == MONDAY
     assert len(world.of(FileTicket)) == len(world.of(FindRecent)) == 1
 
 
-@pytest.mark.parametrize("rounds", ["Breaks"], indirect=True)
+@edited(lambda given: {"name": given["name"], "flow": "Sweep"})
 async def test_a_bug_is_told_and_fails_the_loop(rounds: Rounds) -> None:
-    with pytest.raises(WorkflowFailureError):
-        await rounds.night(0)
-    assert rounds.alarms == ["It ended with an error, and its schedule pauses itself: a bug"]
+    assert await rounds.breaks() == "a bug"
+
+
+@pytest.mark.parametrize("did", ["terminated", "cancelled"])
+async def test_work_that_somebody_ends_in_temporal_is_told_as_that(rounds: Rounds, did: str) -> None:
+    rounds.world.delays = {"find_recent": 30}
+    ends = asyncio.create_task(rounds.breaks())
+    await rounds.until_begun()
+    night = rounds.client.get_workflow_handle(rounds.name)
+    await (night.terminate() if did == "terminated" else night.cancel())
+    assert (await ends).startswith(f"Somebody {did} its workflow {rounds.name} in Temporal. The next round takes up")
+
+
+async def test_a_loop_that_is_cancelled_tells_nobody(rounds: Rounds) -> None:
+    rounds.world.delays = {"find_recent": 30}
+    night = asyncio.create_task(rounds.night(0))
+    await rounds.until_begun()
+    await rounds.client.get_workflow_handle(f"{rounds.name}-{MONDAY:%Y-%m-%dT%H:%M:%SZ}").cancel()
+    with pytest.raises(WorkflowFailureError) as ended:
+        await night
+    assert isinstance(ended.value.cause, CancelledError)
+    assert not rounds.alarms
+
+
+def ordering(**changed: Any) -> Edit:
+    return lambda given: {**given, "order": {**given["order"], **changed}}
+
+
+def lacking(key: str) -> Edit:
+    return lambda given: {**given, "order": {name: value for name, value in given["order"].items() if name != key}}
+
+
+SLIPS: list[tuple[Edit, str]] = [
+    (lacking("model"), "`order.model` is missing."),
+    (lacking("repository"), "`order.repository` is missing."),
+    (ordering(base_branch=7), "`order.base_branch` cannot be used: Input should be a valid string, not 7."),
+    (ordering(modell="a:m"), "There is no key 'order.modell'. Did you mean `model`?"),
+    (lambda given: {**given, "flow": "Triagee"}, "`flow` is 'Triagee', which no loop can do. Did you mean `Triage`?"),
+    (
+        lambda given: {**given, "flow": "Ticket"},
+        "`flow` is 'Ticket', which no loop can do. There is: `Triage`, `Sweep`.",
+    ),
+    (lambda given: "{", "It must be an object with the keys `name`, `title`, `flow`, `order`, not '{'."),
+    (lambda given: None, "It must be an object with the keys `name`, `title`, `flow`, `order`, not None."),
+]
+
+
+@pytest.mark.parametrize(("rounds", "slip"), SLIPS, indirect=["rounds"])
+async def test_an_input_that_cannot_be_used_ends_the_round_at_once_and_says_why(rounds: Rounds, slip: str) -> None:
+    said = await rounds.breaks()
+    assert said == (
+        f"Its input cannot be used. {slip} Correct it in the Temporal UI (Schedules, {rounds.name}, Edit) or run "
+        f"`pawl schedule triage` again, then `pawl schedule resume {rounds.name}`."
+    )
+    assert not rounds.world.of(OpenRepository)
