@@ -46,13 +46,12 @@ class Loop:
         done = await self._round(await self._read(given))
         if done is None:
             return self._left_alone()
-        says = f"{done.warning} {done.says}".strip()
-        self._show(says)
+        self._show(done.says)
         if done.gone:
             await self._pause(done.gone)
         if done.warning:
             await self._tell(done.warning)
-        return LoopOutcome(at=self._at, says=says, trouble=done.trouble, told=await self._heard_of(done.trouble))
+        return LoopOutcome(at=self._at, says=done.says, trouble=done.trouble, told=await self._heard_of(done.trouble))
 
     async def _read(self, given: Any) -> LoopOrder:
         """What it is to do. Where that cannot be read, no later round could read it either."""

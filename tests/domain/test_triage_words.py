@@ -127,7 +127,7 @@ def test_a_ticket_nobody_watches_holds_nothing_a_model_chose() -> None:
         ),
         (
             {"asked": True, "spend": None, "warning": "The bill could not be read."},
-            "0 new findings. The bill could not be read.",
+            "The bill could not be read. 0 new findings.",
         ),
         (
             {"silent": True, "asked": True, "spend": Spend(recorded_usd=Decimal("0.031"))},

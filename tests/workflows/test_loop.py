@@ -177,7 +177,7 @@ async def test_a_repository_that_is_gone_pauses_its_schedule_with_the_reason(rou
 async def test_a_file_that_was_put_aside_is_told_before_all_else(rounds: Rounds) -> None:
     rounds.world.set_aside = "The state file could not be read: it is kept aside."
     outcome = await rounds.night(0)
-    assert outcome.says.startswith("The state file could not be read: it is kept aside. Nothing new since")
+    assert outcome.says == "The state file could not be read: it is kept aside. 0 new findings. No model was asked."
     assert not outcome.trouble
     assert rounds.alarms == ["The state file could not be read: it is kept aside."]
 

@@ -27,7 +27,7 @@ class Round(Record):
     """What one run of a loop's work says at its end."""
 
     says: str
-    """What came of it, as a sentence."""
+    """What came of it, as people read it: the warning first, where there is one."""
     trouble: str = ""
     """A step that failed for good, in words; what it was to do is taken up by the next round. Empty: none."""
     warning: str = ""

@@ -110,7 +110,7 @@ def says(night: NightOutcome, since: datetime) -> str:
     started = f"Started: {', '.join(night.started)}." if night.started else ""
     trouble = f"Not finished: {night.trouble} The next night looks at the same again." if night.trouble else ""
     found = f"{', '.join(number for number in numbers if number)}."
-    parts = (trouble, found, told, silent, started, _paid(night), night.warning)
+    parts = (night.warning, trouble, found, told, silent, started, _paid(night))
     return " ".join(part for part in parts if part)
 
 
