@@ -6,6 +6,7 @@ from tests.workflows.conftest import StartTicket
 from tests.workflows.pulls import low
 from workflows.domain.decision import Action
 from workflows.domain.ticket import Attachment, Phase
+from workflows.domain.triage import Kind
 from workflows.domain.unattended import AuditEntry
 from workflows.domain.written import text_digest
 
@@ -17,7 +18,7 @@ PICTURE = Attachment(name="do-this.png", media_type="image/png", content="sha256
 
 
 async def test_with_the_text_it_was_filed_with_it_goes_to_its_end(start: StartTicket) -> None:
-    run = await start(low(), unattended=WHY, text=FILED)
+    run = await start(low(), unattended=WHY, kind=Kind.LINT, text=FILED)
     assert (await run.outcome()).phase is Phase.DONE
 
 
@@ -30,7 +31,7 @@ async def test_with_anything_else_on_its_card_people_decide(
     start: StartTicket, text: str, attachments: tuple[Attachment, ...]
 ) -> None:
     world = low(attachments=attachments)
-    run = await start(world, unattended=WHY, text=text)
+    run = await start(world, unattended=WHY, kind=Kind.LINT, text=text)
     await run.until(Phase.PLAN_GATE)
     await run.until(lambda _: "A person decides at Plan gate: its card has another text than triage" in world.comments)
     await run.act(Action.REJECT)
