@@ -51,6 +51,7 @@ class Stack:
         self.settings = absolute(settings)
         self.events: list[StackEvent] = []
         self.ui_url = ""
+        self._address = ""
         self._wanted = tuple(parts)
         self._env = {**os.environ, **(env or {})}
         self._programs = {**PROGRAMS, **(programs or {})}
@@ -129,7 +130,7 @@ class Stack:
             await self._run(Part.INGRESS, self._programs[Part.INGRESS], self._ingress_is_ready)
 
     async def _start_server(self, program: Path, ports: devserver.Ports) -> None:
-        address = f"127.0.0.1:{ports.temporal}"
+        self._address = address = f"127.0.0.1:{ports.temporal}"
         self.ui_url = f"http://127.0.0.1:{ports.ui}"
         database = self.settings.home / "temporal.db"
 
@@ -140,7 +141,6 @@ class Stack:
             return self._client is None or await devserver.works(self._client)
 
         await self._run(Part.SERVER, devserver.command(program, ports, database), is_ready, works)
-        home.write(self.settings, home.ServerFile(address=address, ui=self.ui_url, pid=self.pid(Part.SERVER)))
         await devserver.keep_stories(await temporal.connect(self.settings))
 
     async def _run(
@@ -173,6 +173,9 @@ class Stack:
 
     def _write_down(self) -> None:
         """Tell other commands of this home where everything is."""
+        if Part.SERVER in self._running:
+            server = home.ServerFile(address=self._address, ui=self.ui_url, pid=self.pid(Part.SERVER))
+            home.write(self.settings, server)
         address = str(temporal.connection(self.settings).get("target_host", ""))
         pids = {str(part): running.pid for part, running in self._running.items()}
         stack = home.StackFile(

@@ -13,7 +13,7 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
 
-from infra import devserver, temporal
+from infra import devserver, home, temporal
 from infra.client import find_ticket, list_tickets, start_ticket, ticket_line
 from infra.devserver import RETENTION
 from infra.exits import NotFound, OutOfReach
@@ -59,6 +59,21 @@ async def test_it_serves_with_our_names_and_keeps_stories(tmp_path: Path, monkey
         kept: timedelta = namespace.config.workflow_execution_retention_ttl.ToTimedelta()
         assert kept == RETENTION
         assert await temporal.pollers(client, names.WORK) == set()
+
+
+async def test_where_it_is_is_written_down_for_other_commands_of_its_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(tmp_path, monkeypatch) as stack:
+        for _ in range(2):
+            address = stack.client.service_client.config.target_host
+            written, running = home.server_file(stack.settings), home.stack_file(stack.settings)
+            assert written
+            assert running
+            assert (written.address, running.temporal, running.ui) == (address, address, stack.ui_url)
+            assert running.pids == {Part.SERVER: written.pid} == {Part.SERVER: stack.pid(Part.SERVER)}
+            stack.kill(Part.SERVER, signal.SIGKILL)
+            await stack.wait_healthy()
 
 
 async def test_a_killed_server_comes_back_with_every_ticket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
