@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from opentelemetry import trace
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -209,6 +210,11 @@ async def check(client: Client, workflow_id: str, action: Action, decision: Deci
     words = await _asked(client, workflow_id, "refusal", str, action, decision)
     if words:
         raise Refused(words)
+
+
+async def wait_answered(client: Client, workflow_id: str) -> None:
+    """Until a worker answers for a workflow of any type. Raises OutOfReach when none does."""
+    await _asked(client, workflow_id, "__temporal_workflow_metadata", WorkflowMetadata)
 
 
 async def _running(client: Client, workflow_id: str) -> TicketLine:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import NoReturn
 
 import click
 from rich.console import Console as Terminal
@@ -11,6 +12,7 @@ from rich.table import Table
 from temporalio.client import Client
 
 from infra import home, scheduled
+from infra.client import wait_answered
 from infra.commands.scheduling import next_of, times_of
 from infra.console import Console, safe
 from infra.cron import moment, zone_here
@@ -18,13 +20,14 @@ from infra.exits import Exit, Misused, Refused, Told
 from infra.following import tell_troubles
 from infra.scheduled import Run, ScheduleLine, find_schedule, schedule_line
 from infra.settings import Settings
-from infra.temporal import connect, pollers, translated
+from infra.temporal import connect, translated
 from infra.whoami import whoami
 from workflows import names
 from workflows.domain.words import counted
 
 _MOST_UNASKED, _MOST = 31, 900
 """How many moments are run again without asking, and at all: Temporal keeps no more in line than a thousand."""
+_ASK_SECONDS = 5.0
 
 
 async def list_all(console: Console, settings: Settings) -> None:
@@ -86,7 +89,7 @@ def _mark(run: Run) -> str:
 async def pause(console: Console, settings: Settings, name: str, why: str, *, dry_run: bool) -> None:
     client, line = await _found(settings, name)
     note = why or f"Paused by {whoami() or 'a person'} with pawl."
-    if line.paused:
+    if line.paused and why in ("", line.note):
         _tell(console, line, f"{line.name} is paused already: {line.note}")
     elif dry_run:
         _tell(console, line, f"Would pause {line.name}: {note}", dry_run=True)
@@ -127,16 +130,25 @@ async def trigger(console: Console, settings: Settings, name: str, *, watch: boo
 
 async def _watched(console: Console, client: Client, workflow_id: str) -> tuple[str, bool]:
     """Its outcome, and whether it ended well."""
-    if not await pollers(client, names.WORK):
-        console.remark("No worker is there: it waits. Start one with `pawl up`.")
+    ending = asyncio.create_task(scheduled.outcome(client, workflow_id))
     telling = asyncio.create_task(tell_troubles(client, workflow_id, lambda trouble: console.remark(trouble.sentence)))
+    attended = asyncio.create_task(_stay_attended(client, workflow_id))
     try:
         with translated(workflow_id):
-            ended = await scheduled.outcome(client, workflow_id)
+            await asyncio.wait({ending, attended}, return_when=asyncio.FIRST_COMPLETED)
+            ended = await (ending if ending.done() else attended)
     finally:
-        telling.cancel()
-        await asyncio.wait([telling])
+        for task in (ending, telling, attended):
+            task.cancel()
+        await asyncio.wait([ending, telling, attended])
     return ended.said or ended.status, ended.went_well
+
+
+async def _stay_attended(client: Client, workflow_id: str) -> NoReturn:
+    """Raises OutOfReach when no worker answers for the run."""
+    while True:
+        await wait_answered(client, workflow_id)
+        await asyncio.sleep(_ASK_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -204,7 +216,7 @@ def _agree(console: Console, what: str, *, yes: bool) -> None:
     if yes:
         return
     if console.as_json or not sys.stdin.isatty():
-        raise Refused(f"{what} Nobody can be asked here.", "Do it with --yes.")
+        raise Refused(f"{what} Answers are only taken from a terminal.", "Do it with --yes.")
     console.terminal.print(safe(what))
     if not click.confirm("Do it?"):
         raise Refused("Nothing was changed.", "Run it again when you want it.")

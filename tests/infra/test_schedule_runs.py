@@ -3,6 +3,7 @@ says of it. The loop is the real one; its work is the test's."""
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,16 +14,20 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, ScheduleHandle
 from temporalio.service import RPCError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from infra import scheduled
 from infra.connections import Connections, Linear
 from infra.exits import Exit
 from infra.repositories import key_of
 from infra.schedules import ensure_schedules
 from tests.infra.command_line import pawl_in_terminal
 from tests.infra.loops import Typed, Work, working
+from tests.repos import make_repository
 from workflows import names
 from workflows.domain.loop import Round
 from workflows.domain.routes import Route
+from workflows.loop import Loop
 
 pytestmark = pytest.mark.server
 
@@ -64,8 +69,7 @@ class Scheduled:
 
 @pytest.fixture
 async def triage(client: Client, tmp_path: Path, temporal_address: str) -> AsyncGenerator[Scheduled]:
-    repository = tmp_path / f"shop-{tmp_path.name}"
-    repository.mkdir()
+    repository = make_repository(tmp_path / f"shop-{tmp_path.name}", {"README.md": "A shop.\n"})
     typed = Typed(tmp_path, temporal_address)
     handle = client.get_schedule_handle(names.triage_id(key_of(str(repository))))
     async with working(client, tmp_path) as work:
@@ -81,13 +85,15 @@ async def test_a_pause_says_why_and_ends(triage: Scheduled) -> None:
     assert (dry["dry_run"], dry["paused"]) == (True, False)
     paused = (await triage.typed("pause", str(triage.repository), "--why", "Holidays")).json
     assert (paused["name"], paused["paused"], paused["note"]) == (triage.name, True, "Holidays")
-    again = (await triage.typed("pause", triage.name, "--why", "Other")).json
+    again = (await triage.typed("pause", triage.name)).json
     assert (again["said"], again["note"]) == (f"{triage.name} is paused already: Holidays", "Holidays")
+    other = (await triage.typed("pause", triage.name, "--why", "Moving house")).json
+    assert (other["paused"], other["note"]) == (True, "Moving house")
     assert ((await triage.line())["next"], (await triage.line())["state"]) == ([], "")
     (triage.typed.home / "triage").mkdir()
     (state := triage.typed.home / "triage" / f"{triage.name.removeprefix('triage:')}.yaml").touch()
     seen = await triage.seen()
-    assert "paused: Holidays" in seen
+    assert "paused: Moving house" in seen
     assert f"{triage.name} remembers in {state}" in seen
     resumed = (await triage.typed("resume", triage.repository.name)).json
     assert (resumed["paused"], len(resumed["next"])) == (False, 5)
@@ -112,6 +118,42 @@ async def test_triggered_it_runs_once_and_the_outcome_is_told(triage: Scheduled)
     assert (asked["repository"], asked["name"]) == (str(triage.repository), triage.name)
 
 
+async def test_a_watch_without_a_worker_ends_and_the_run_waits_for_one(
+    client: Client, tmp_path: Path, temporal_address: str
+) -> None:
+    repository = make_repository(tmp_path / f"shop-{tmp_path.name}", {"README.md": "A shop.\n"})
+    typed = Typed(tmp_path, temporal_address)
+    name = (await typed("triage", "--repo", str(repository), "--cron", "@daily")).json["name"]
+    watched = await typed("trigger", name, "--watch")
+    assert (watched.code, f"Nobody answers for {name}-" in watched.error["message"]) == (Exit.OUTSIDE, True)
+    assert "Is a worker running?" in watched.error["next"]
+    async with working(client, tmp_path) as work:
+        work.go.clear()
+        again = (await typed("trigger", name)).json
+        assert (again["fresh"], again["workflow_id"] in watched.error["message"]) == (False, True)
+        work.go.set()
+        assert (await scheduled.outcome(client, again["workflow_id"])).said == "Nothing was found."
+    await client.get_schedule_handle(name).delete()
+
+
+async def test_a_watch_ends_when_the_worker_leaves_and_none_follows(
+    client: Client, tmp_path: Path, temporal_address: str
+) -> None:
+    repository = make_repository(tmp_path / f"shop-{tmp_path.name}", {"README.md": "A shop.\n"})
+    typed = Typed(tmp_path, temporal_address)
+    name = (await typed("triage", "--repo", str(repository), "--cron", "@daily")).json["name"]
+    async with Worker(client, task_queue=names.WORK, workflows=[Loop], workflow_runner=UnsandboxedWorkflowRunner()):
+        run = client.get_workflow_handle((await typed("trigger", name)).json["workflow_id"])
+        while not (await run.describe()).raw_description.pending_children:  # noqa: ASYNC110  # no event here
+            await asyncio.sleep(0.1)
+        watching = asyncio.create_task(typed("trigger", name, "--watch"))
+        await asyncio.sleep(2)  # by then the worker has answered it
+    watched = await watching
+    assert (watched.code, f"Nobody answers for {run.id}" in watched.error["message"]) == (Exit.OUTSIDE, True)
+    await client.get_schedule_handle(name).delete()
+    await run.terminate()
+
+
 async def test_a_step_that_failed_for_good_is_an_outcome_and_an_exit_code(triage: Scheduled) -> None:
     triage.work.answer = Round(says="The night ended early.", trouble="GitHub does not let us in.")
     watched = await triage.typed("trigger", triage.name, "--watch")
@@ -133,7 +175,7 @@ async def test_a_mistake_pauses_it_and_the_list_says_what_it_was(triage: Schedul
 
 
 async def test_a_repository_that_is_gone_pauses_its_schedule_and_can_still_be_named(triage: Scheduled) -> None:
-    triage.repository.rmdir()
+    shutil.rmtree(triage.repository)
     triage.work.answer = Round(says="There is nothing left.", gone="The repository is gone.")
     watched = await triage.typed("trigger", str(triage.repository), "--watch")
     assert (watched.code, watched.json["paused"], watched.json["note"]) == (0, True, "The repository is gone.")
