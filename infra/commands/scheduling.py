@@ -1,7 +1,7 @@
 """`pawl schedule triage` and `pawl schedule sweep`: a loop that starts itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -10,6 +10,7 @@ from rich.console import Console as Terminal
 from temporalio.client import Client
 
 from infra import home
+from infra.cards import TRACKER
 from infra.commands.starting import named_model
 from infra.connections import Connections, Linear, Slack, read_connections
 from infra.console import Console, safe
@@ -66,7 +67,7 @@ async def triage(console: Console, settings: Settings, request: TriageRequest, t
     """Raises NotFound for a repository that is not there, Misused for what cannot be read."""
     settings = home.located(settings)
     table = read_connections(settings)
-    named_repository(request.repository)
+    request = replace(request, repository=named_repository(request.repository, request.base_branch))
     calendar = _checked(times)
     _require_tracker(table, request.tracker)
     client = await _connected(settings, times)
@@ -77,8 +78,9 @@ async def triage(console: Console, settings: Settings, request: TriageRequest, t
 async def triage_loop(
     settings: Settings, table: Connections, client: Client | None, request: TriageRequest, times: Times
 ) -> tuple[LoopPlan, bool]:
-    """The loop that is asked for, and whether there is none of its name yet."""
-    repository = named_repository(request.repository)
+    """The loop that is asked for, and whether there is none of its name yet. The repository is named as
+    `named_repository` does."""
+    repository = request.repository
     name = names.triage_id(key_of(repository))
     standing = await _standing(client, name)
     order = _order(settings, table, request, TriageOrder(name=name, repository=repository, model=""), standing)
@@ -94,7 +96,7 @@ async def triage_loop(
 
 
 def _require_tracker(table: Connections, tracker: str) -> None:
-    there = sorted({*table.connections, "board"})
+    there = sorted({*table.connections, TRACKER})
     if tracker and tracker not in there:
         raise Misused(f"No tracker is called {tracker!r}.", f"There is: {', '.join(there)}.")
 
@@ -127,6 +129,8 @@ def _order(
         there["team"] = route.team  # a team belongs to its tracker
     found = {**usual, **_told(there), **_told(typed), "name": bare.name, "repository": bare.repository}
     found["model"] = named_model(str(found["model"]), ".")
+    if request.team and found["tracker"] == TRACKER:
+        raise Misused("The board has no teams.", "Leave out --team, or name the tracker that has it with --tracker.")
     found["follow"] = isinstance(table.connections.get(str(found["tracker"])), Linear | Slack)
     return TriageOrder.model_validate({**found, **_told({"ui": home.ui_of(settings)})})
 
@@ -139,7 +143,7 @@ def _route(table: Connections, repository: str, tracker: str) -> Route:
     key = key_of(repository)
     fitting = [route for route in table.all_routes if key_of(route.repository) == key]
     named = [route for route in fitting if route.tracker == tracker] if tracker else fitting
-    return named[0] if named else Route(tracker=tracker or "board", repository=repository)
+    return named[0] if named else Route(tracker=tracker or TRACKER, repository=repository)
 
 
 async def sweep(console: Console, settings: Settings, times: Times) -> None:

@@ -49,7 +49,7 @@ class RunRequest(Record):
 async def run(console: Console, settings: Settings, request: RunRequest) -> None:
     settings = home.located(settings)
     _same_board(settings)
-    repository, tape = named_repository(request.repository), _tape(request)
+    repository, tape = named_repository(request.repository, request.base_branch), _tape(request)
     model = f"{TAPE}:{tape.digest}" if tape else named_model(request.model or settings.model)
     card = _card(settings, request)
     order = TicketOrder(

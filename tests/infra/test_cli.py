@@ -16,6 +16,7 @@ from infra import board
 from infra.console import safe
 from infra.exits import Exit
 from tests.infra.command_line import ROOT, environment, pawl, pawl_in_terminal
+from tests.repos import make_repository
 
 COMMANDS = [
     *("demo", "init", "up", "run", "list", "show", "events"),
@@ -129,16 +130,21 @@ def test_no_color_is_respected_and_debug_shows_where(tmp_path: Path) -> None:
     assert "Traceback" in seen.out
 
 
-def test_a_ticket_that_is_nowhere_is_not_found(tmp_path: Path) -> None:
-    answer = pawl(tmp_path, "run", "ENG-9", "--repo", ".", "--model", "anthropic:x", "--dry-run")
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "shop", {"shop.py": ""})
+
+
+def test_a_ticket_that_is_nowhere_is_not_found(tmp_path: Path, shop: Path) -> None:
+    answer = pawl(tmp_path, "run", "ENG-9", "--repo", str(shop), "--model", "anthropic:x", "--dry-run")
     assert answer.code == Exit.NOT_FOUND
     assert "ENG-9" in answer.error["message"]
 
 
-def test_a_run_needs_a_model_and_a_readable_tape(tmp_path: Path) -> None:
-    card = tmp_path / "greet.md"
+def test_a_run_needs_a_model_and_a_readable_tape(tmp_path: Path, shop: Path) -> None:
+    card = shop / "greet.md"
     card.write_text("# Add a greeting\n\nPlease.\n")
-    run = ("run", str(card), "--repo", ".", "--dry-run")
+    run = ("run", str(card), "--repo", str(shop), "--dry-run")
     assert "No model is named" in pawl(tmp_path, *run).error["message"]
     tape = tmp_path / "tape.jsonl"
     tape.write_text('{"tape": 1}\n')
@@ -147,59 +153,59 @@ def test_a_run_needs_a_model_and_a_readable_tape(tmp_path: Path) -> None:
     assert "line 1" in broken.error["message"]
 
 
-def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path) -> None:
-    home, card = tmp_path / "home", tmp_path / "greet.md"
+def test_a_dry_run_says_what_it_would_start_and_leaves_no_trace(tmp_path: Path, shop: Path) -> None:
+    home, card = tmp_path / "home", shop / "greet.md"
     card.write_text("# Add a greeting\n\nPlease.\n")
     answer = pawl(
-        home, "run", "greet.md", "--repo", ".", "--model", "openai:gpt-5", "--budget", "2", "--dry-run", cwd=tmp_path
+        home, "run", "greet.md", "--repo", ".", "--model", "openai:gpt-5", "--budget", "2", "--dry-run", cwd=shop
     )
     assert answer.code == 0
     order = answer.json["order"]
     assert (order["identifier"], order["title"], order["usd"]) == ("greet", "Add a greeting", "2")
-    assert order["repository"] == str(tmp_path)
+    assert order["repository"] == str(shop)
     assert not home.exists()
 
 
-def test_a_dry_run_refuses_what_a_run_would_refuse(tmp_path: Path) -> None:
-    home, card = tmp_path / "home", tmp_path / "greet.md"
+def test_a_dry_run_refuses_what_a_run_would_refuse(tmp_path: Path, shop: Path) -> None:
+    home, card = tmp_path / "home", shop / "greet.md"
     run = ("run", "--repo", ".", "--model", "openai:gpt-5", "--dry-run")
     card.write_text("# Add a greeting\n\nPlease.\n")
-    (tmp_path / "no such id.md").write_text("# Add a greeting\n")
-    assert pawl(home, *run, "no such id.md", cwd=tmp_path).code == Exit.USAGE
+    (shop / "no such id.md").write_text("# Add a greeting\n")
+    assert pawl(home, *run, "no such id.md", cwd=shop).code == Exit.USAGE
     board.create_ticket(home / "board", "greet", "Something else", "Quite another ticket.")
-    taken = pawl(home, *run, "greet.md", cwd=tmp_path)
+    taken = pawl(home, *run, "greet.md", cwd=shop)
     assert (taken.code, "another ticket greet already" in taken.error["message"]) == (Exit.REFUSED, True)
 
 
-def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path) -> None:
-    home, card = tmp_path / "home", tmp_path / "greet.md"
+def test_what_a_file_says_in_its_front_matter_reaches_the_board(tmp_path: Path, shop: Path) -> None:
+    home, card = tmp_path / "home", shop / "greet.md"
     card.write_text("---\ntitle: 404\nlabels: [bug, urgent]\n---\nPlease.\n\n## Comments\n\nAda: soon.\n")
     run = ("run", "greet.md", "--repo", ".", "--model", "openai:gpt-5")
-    assert pawl(home, *run, cwd=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE
+    assert pawl(home, *run, cwd=shop, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE
     there = board.read(home / "board", "greet")
     assert (there.title, there.labels) == ("404", ("bug", "urgent"))
-    assert pawl(home, *run, cwd=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE, "the same file again"
+    assert pawl(home, *run, cwd=shop, TEMPORAL_ADDRESS="127.0.0.1:1").code == Exit.OUTSIDE, "the same file again"
     card.write_text("---\ntitle: 404\nlabels: {a: 1}\n---\nPlease.\n")
-    refused = pawl(home, *run, "--dry-run", cwd=tmp_path)
+    refused = pawl(home, *run, "--dry-run", cwd=shop)
     assert (refused.code, "line 3: The labels cannot be read" in refused.error["message"]) == (Exit.USAGE, True)
 
 
-def test_a_file_that_cannot_become_a_card_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_file_that_cannot_become_a_card_is_refused_before_anything_is_written(tmp_path: Path, shop: Path) -> None:
     home, run = tmp_path / "home", ("run", "--repo", ".", "--model", "openai:gpt-5")
-    (tmp_path / "README.md").write_text("# Add a greeting\n\nPlease.\n")
-    (tmp_path / "long.md").write_text("# Add a greeting\n\n" + "Please. " * 80_000)
+    (shop / "README.md").write_text("# Add a greeting\n\nPlease.\n")
+    (shop / "long.md").write_text("# Add a greeting\n\n" + "Please. " * 80_000)
     for name, said in (("README.md", "leaves a README to people"), ("long.md", "500,000 may be used")):
         for more in ((), ("--dry-run",)):
-            refused = pawl(home, *run, name, *more, cwd=tmp_path)
+            refused = pawl(home, *run, name, *more, cwd=shop)
             assert (refused.code, said in refused.error["message"]) == (Exit.USAGE, True)
     assert not list((home / "board").glob("*.md"))
 
 
 @pytest.mark.parametrize("status", ["Done", "Someday", "merge gate"])
-def test_a_file_that_says_it_is_elsewhere_than_in_todo_starts_nothing(tmp_path: Path, status: str) -> None:
-    home, card = tmp_path / "home", tmp_path / "greet.md"
+def test_a_file_that_says_it_is_elsewhere_than_in_todo_starts_nothing(tmp_path: Path, shop: Path, status: str) -> None:
+    home, card = tmp_path / "home", shop / "greet.md"
     card.write_text(f"---\ntitle: A greeting\nstatus: {status}\n---\nPlease.\n")
-    run = ("run", str(card), "--repo", str(tmp_path), "--model", "openai:gpt-5")
+    run = ("run", str(card), "--repo", str(shop), "--model", "openai:gpt-5")
     for refused in (pawl(home, *run), pawl(home, *run, "--dry-run")):
         assert refused.code == Exit.REFUSED
         assert f"says status: {status}" in refused.error["message"]

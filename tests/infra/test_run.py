@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.infra.command_line import Answer, pawl, pawl_in_terminal
+from tests.repos import make_repository
 
 MODEL = ("--model", "openai:gpt-5")
 
@@ -13,7 +14,7 @@ MODEL = ("--model", "openai:gpt-5")
 @pytest.fixture
 def ticket(tmp_path: Path) -> Path:
     """A file with a title that a terminal could take for its own markup."""
-    file = tmp_path / f"T-{uuid4().hex[:12]}.md"
+    file = make_repository(tmp_path / "shop", {"shop.py": ""}) / f"T-{uuid4().hex[:12]}.md"
     file.write_text("# Fix [/red] and list[int]\n\nPlease.\n")
     return file
 

@@ -20,6 +20,7 @@ from infra.repositories import key_of
 from infra.schedules import LoopPlan, ensure_schedules, put_loop
 from tests.infra.command_line import pawl
 from tests.infra.loops import Typed
+from tests.repos import git, make_repository
 from workflows import names
 from workflows.domain.loop import LoopOrder
 from workflows.domain.loop_input import read_input
@@ -27,13 +28,15 @@ from workflows.domain.triage import TriageOrder
 
 pytestmark = pytest.mark.server
 CLOSED = "127.0.0.1:1"
+SHOP = "https://github.com/acme/shop"
 WEEKDAYS = ("--cron", "0 3 * * 1-5", "--timezone", "Europe/Berlin")
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / f"shop-{tmp_path.name}"
-    folder.mkdir()
+    """With the branches main and develop."""
+    folder = make_repository(tmp_path / f"shop-{tmp_path.name}", {"README.md": "A shop.\n"})
+    git(folder, "branch", "develop")
     return folder
 
 
@@ -207,12 +210,14 @@ async def test_a_zone_that_only_the_server_knows_to_be_none_is_told(client: Clie
     ("arguments", "code", "says"),
     [
         (("triage", "--repo", "/nowhere/shop", *WEEKDAYS), Exit.NOT_FOUND, "There is no repository '/nowhere/shop'."),
-        (("triage", "--repo", "/", "--cron", "@daily", "--timezone", "Berlin"), Exit.USAGE, "There is no time zone"),
-        (("triage", "--repo", "/", "--cron", "0 25 * * *"), Exit.USAGE, "the hour '25' is none"),
-        (("triage", "--repo", "/", "--cron", "0 3 30 2 *"), Exit.USAGE, "such a day never comes"),
-        (("triage", "--repo", "/", *WEEKDAYS, "--jitter", "soon"), Exit.USAGE, "is no time here"),
+        (("triage", "--repo", SHOP, "--cron", "@daily", "--timezone", "Berlin"), Exit.USAGE, "There is no time zone"),
+        (("triage", "--repo", SHOP, "--cron", "0 25 * * *"), Exit.USAGE, "the hour '25' is none"),
+        (("triage", "--repo", SHOP, "--cron", "0 3 30 2 *"), Exit.USAGE, "such a day never comes"),
+        (("triage", "--repo", SHOP, *WEEKDAYS, "--jitter", "soon"), Exit.USAGE, "is no time here"),
         (("triage", "--repo", "https://a:b@c.example/d", *WEEKDAYS), Exit.USAGE, "holds a password"),
-        (("triage", "--repo", "/", *WEEKDAYS), Exit.OUTSIDE, "cannot be reached"),
+        (("triage", "--repo", SHOP, *WEEKDAYS), Exit.OUTSIDE, "cannot be reached"),
+        (("triage", "--repo", f"{SHOP}/tree/main", *WEEKDAYS), Exit.USAGE, f"{SHOP}/tree/main is a page"),
+        (("triage", "--repo", SHOP, *WEEKDAYS, "--team", "X", "--dry-run"), Exit.USAGE, "The board has no teams."),
         (("list",), Exit.OUTSIDE, "cannot be reached"),
         (("pause", ""), Exit.USAGE, "It is empty"),
     ],
