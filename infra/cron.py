@@ -4,7 +4,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -55,7 +55,7 @@ _FIELDS = {5: _USUAL, 6: (*_USUAL, _YEAR), 7: (_SECOND, *_USUAL, _YEAR)}
 class Calendar:
     """When a schedule runs. Either `every` so often, or wherever all of the fields fit."""
 
-    text: str
+    text: str = field(compare=False)
     every: timedelta | None = None
     fields: dict[str, frozenset[int]] | None = None
 
@@ -97,6 +97,12 @@ class Calendar:
         """Whether day of month and day of week are both narrowed: Temporal wants both to fit, most crons either."""
         fields = self.fields or {}
         return bool(fields) and len(fields["day of month"]) < 31 and len(fields["day of week"]) < 7
+
+    @property
+    def may_mean_seconds(self) -> bool:
+        """Whether there are six fields and the last says nothing as a year: other crons read the first as seconds."""
+        parts = self.text.split()
+        return len(parts) == 6 and parts[-1] == "*"
 
 
 def read_cron(text: str, now: datetime) -> Calendar:
@@ -147,9 +153,10 @@ def _number(field: _Field, word: str, text: str) -> int:
     if word.lower() in field.words:
         return field.words.index(word.lower()) + field.low
     number = int(word) if word.isascii() and word.isdecimal() and len(word) < 5 else -1
-    if not field.low <= number <= max(field.high, field.also):
+    high = max(field.high, field.also)
+    if not field.low <= number <= high:
         names = f", or {field.words[0]} to {field.words[-1]}" if field.words else ""
-        raise _misused(text, f"the {field.name} {word!r} is none: it goes from {field.low} to {field.high}{names}")
+        raise _misused(text, f"the {field.name} {word!r} is none: it goes from {field.low} to {high}{names}")
     return number
 
 

@@ -169,9 +169,13 @@ async def put_loop(client: Client, loop: LoopPlan) -> bool:
             return await _made(client, loop) or not await _renewed(client, loop)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and loop.cron is None:
-                said = f"There is no schedule {loop.name} yet, and a new one needs its times."
-                raise Misused(said, 'Give --cron, for example --cron "0 3 * * 1-5".') from error
+                raise timeless(loop.name) from error
             raise _refused(loop.name, error, how) from error
+
+
+def timeless(name: str) -> Misused:
+    said = f"There is no schedule {name} yet, and a new one needs its times."
+    return Misused(said, 'Give --cron, for example --cron "0 3 * * 1-5".')
 
 
 async def _made(client: Client, loop: LoopPlan) -> bool:

@@ -1,6 +1,7 @@
 """What the commands of `pawl` are made of: how they are listed, what all of them take, and how amounts and times are
 read."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,9 @@ def settings_of(**given: Any) -> "Settings":
     return Settings(**given)
 
 
+_NONE = re.compile(r"0+ ?[smhdw]?")
+
+
 class Span(click.ParamType[timedelta]):
     """A time such as 10m or 6h; `never` and 0 are none at all."""
 
@@ -75,7 +79,7 @@ class Span(click.ParamType[timedelta]):
         from workflows.domain.gates import seconds_of
 
         try:
-            return timedelta(seconds=0 if value == "0" else seconds_of(value))
+            return timedelta(seconds=0 if _NONE.fullmatch(value.strip().lower()) else seconds_of(value))
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 

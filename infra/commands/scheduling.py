@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from rich.console import Console as Terminal
@@ -11,6 +10,7 @@ from temporalio.client import Client
 
 from infra import home
 from infra.cards import TRACKER
+from infra.commands.rehearsing import rehearse
 from infra.commands.starting import named_model
 from infra.connections import Connections, Linear, Slack, read_connections
 from infra.console import Console, safe
@@ -59,7 +59,8 @@ class TriageRequest:
 class _Plan:
     loop: LoopPlan
     calendar: Calendar | None
-    is_new: bool
+    standing: Mapping[str, Any] | None
+    """What the schedule hands to its flow now; None where there is none, or no server tells."""
     dry_run: bool
 
 
@@ -71,15 +72,15 @@ async def triage(console: Console, settings: Settings, request: TriageRequest, t
     calendar = _checked(times)
     _require_tracker(table, request.tracker)
     client = await _connected(settings, times)
-    loop, is_new = await triage_loop(settings, table, client, request, times)
-    await _put(console, settings, client, _Plan(loop, calendar, is_new, times.dry_run))
+    loop, standing = await triage_loop(settings, table, client, request, times)
+    await _put(console, settings, client, _Plan(loop, calendar, standing, times.dry_run))
 
 
 async def triage_loop(
     settings: Settings, table: Connections, client: Client | None, request: TriageRequest, times: Times
-) -> tuple[LoopPlan, bool]:
-    """The loop that is asked for, and whether there is none of its name yet. The repository is named as
-    `named_repository` does."""
+) -> tuple[LoopPlan, Mapping[str, Any] | None]:
+    """The loop that is asked for, and what the schedule of its name hands to it now; None where there is none. The
+    repository is named as `named_repository` does."""
     repository = request.repository
     name = names.triage_id(key_of(repository))
     standing = await _standing(client, name)
@@ -92,7 +93,7 @@ async def triage_loop(
         repository=repository,
         **_times(table, times, is_new=standing is None),
     )
-    return loop, standing is None
+    return loop, standing
 
 
 def _require_tracker(table: Connections, tracker: str) -> None:
@@ -159,7 +160,7 @@ async def sweep(console: Console, settings: Settings, times: Times) -> None:
         summary="Sweep of stale work",
         **_times(table, times, is_new=standing is None),
     )
-    await _put(console, settings, client, _Plan(loop, calendar, standing is None, times.dry_run))
+    await _put(console, settings, client, _Plan(loop, calendar, standing, times.dry_run))
 
 
 def _checked(times: Times) -> Calendar | None:
@@ -202,8 +203,10 @@ async def _put(console: Console, settings: Settings, client: Client | None, plan
     loop, calendar = plan.loop, plan.calendar
     if calendar and calendar.needs_both_days:
         console.remark("Day of month and day of week are both narrowed: it runs on days that fit both.")
+    if calendar and calendar.may_mean_seconds:
+        console.remark("Of six fields the last is read as a year, and the first as minutes: see when it runs next.")
     if plan.dry_run or client is None:
-        _tell_dry_run(console, plan)
+        await rehearse(console, client, loop, calendar, plan.standing)
         return
     fresh = await put_loop(client, loop)
     line, link = await schedule_line(client, loop.name), home.schedule_link(settings, loop.name)
@@ -217,17 +220,6 @@ async def _put(console: Console, settings: Settings, client: Client | None, plan
             terminal.print(f"In the Temporal UI: {link}")
 
     console.result({**line.model_dump(mode="json"), "fresh": fresh, "order": loop.order, "ui": link}, show)
-
-
-def _tell_dry_run(console: Console, plan: _Plan) -> None:
-    loop, zone = plan.loop, zone_here(plan.loop.timezone or "UTC")
-    coming = list(islice(plan.calendar.after(datetime.now(UTC), zone), _NEXT)) if plan.calendar else []
-    words = f"Would {'make' if plan.is_new else 'change'} the schedule {loop.name}."
-    if coming:
-        words += f" Next: {', '.join(moment(at, zone) for at in coming)}."
-    told: dict[str, Any] = {"dry_run": True, "name": loop.name, "new": plan.is_new, "order": loop.order}
-    told["next"] = [at.isoformat() for at in coming]
-    console.result(told, lambda terminal: terminal.print(safe(words)))
 
 
 def times_of(line: ScheduleLine) -> str:

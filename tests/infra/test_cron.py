@@ -30,7 +30,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("0 24 * * *", "the hour '24' is none: it goes from 0 to 23"),
         ("0 3 0 * *", "the day of month '0' is none"),
         ("0 3 * foo *", "the month 'foo' is none: it goes from 1 to 12, or jan to dec"),
-        ("0 3 * * 8", "the day of week '8' is none"),
+        ("0 3 * * 8", "the day of week '8' is none: it goes from 0 to 7, or sun to sat"),
         ("0 3 ? * FRI", "the day of month '?' is none"),
         ("0 3 * * 1-5 1999", "the year '1999' is none"),
         ("60 0 3 * * * *", "the second '60' is none"),

@@ -1,9 +1,12 @@
 """`pawl schedule triage` and `sweep` as typed: made, changed, kept as people edited it, and every slip told."""
 
+import asyncio
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from temporalio.client import (
@@ -18,7 +21,7 @@ from infra.connections import Connections
 from infra.exits import Exit, Misused
 from infra.repositories import key_of
 from infra.schedules import LoopPlan, ensure_schedules, put_loop
-from tests.infra.command_line import pawl
+from tests.infra.command_line import pawl, pawl_in_terminal
 from tests.infra.loops import Typed
 from tests.repos import git, make_repository
 from workflows import names
@@ -185,15 +188,62 @@ async def test_the_sweep_has_one_schedule(client: Client, typed: Typed) -> None:
 
 async def test_a_dry_run_changes_nothing_and_needs_no_server(typed: Typed, repository: Path) -> None:
     dry = await typed("triage", "--repo", str(repository), "--dry-run", "--cron", "0 3 1 1 *", TEMPORAL_ADDRESS=CLOSED)
-    assert (dry.code, dry.json["new"], dry.json["next"][0][5:]) == (0, True, "01-01T03:00:00+00:00")
-    assert (await typed("triage", "--repo", str(repository), "--dry-run", "--cron", "@daily")).code == 0
+    assert (dry.code, dry.json["new"], dry.json["next"][0][5:]) == (0, None, "01-01T03:00:00+00:00"), "nobody knows"
+    dry = await typed("triage", "--repo", str(repository), "--dry-run", "--cron", "@daily")
+    assert (dry.code, dry.json["new"]) == (0, True)
     listed = (await typed("list")).json["schedules"]
     assert not [one for one in listed if one["repository"] == str(repository)]
 
 
+async def test_a_dry_run_tells_what_would_change_at_the_times_of_the_schedule_that_is_there(
+    client: Client, typed: Typed, repository: Path
+) -> None:
+    triage = ("triage", "--repo", str(repository))
+    made = (await typed(*triage, *WEEKDAYS)).json
+    dry = (await typed(*triage, "--cron", "0 5 * * *", "--model", "b:n", "--jitter", "0s", "--dry-run")).json
+    assert dry["changes"] == [
+        {"what": "cron", "now": "0 3 * * 1-5", "then": "0 5 * * *"},
+        {"what": "jitter", "now": "10 minutes", "then": ""},
+        {"what": "model", "now": "a:m", "then": "b:n"},
+    ]
+    assert {(at.hour, at.utcoffset()) for at in _moments(dry)} == {(5, at.utcoffset()) for at in _in_berlin(dry)}
+    elsewhere = (await typed(*triage, "--timezone", "Asia/Tokyo", "--dry-run")).json
+    assert elsewhere["changes"] == [{"what": "timezone", "now": "Europe/Berlin", "then": "Asia/Tokyo"}]
+    assert {(at.hour, at.utcoffset()) for at in _moments(elsewhere)} == {(3, timedelta(hours=9))}
+    same = (await typed(*triage, "--cron", "0 3 * * mon-fri", "--dry-run")).json
+    assert (same["new"], same["changes"]) == (False, [])
+    untyped = (await typed(*triage, "--dry-run")).json
+    assert _moments(untyped) == [datetime.fromisoformat(at) for at in made["next"][:3]], "as the server has them"
+    await client.get_schedule_handle(made["name"]).delete()
+
+
+def _moments(told: dict[str, Any]) -> list[datetime]:
+    return [datetime.fromisoformat(at) for at in told["next"]]
+
+
+def _in_berlin(told: dict[str, Any]) -> list[datetime]:
+    return [at.astimezone(ZoneInfo("Europe/Berlin")) for at in _moments(told)]
+
+
+async def test_six_fields_that_may_be_meant_otherwise_are_remarked_on_with_the_next_moments(
+    typed: Typed, repository: Path
+) -> None:
+    sixth = ("schedule", "triage", "--repo", str(repository), "--dry-run", "--cron")
+    told = {"TEMPORAL_ADDRESS": typed.address, "PAWL_MODEL": "a:m", "TERM": "dumb", "COLUMNS": "200"}
+    seen = await asyncio.to_thread(lambda: pawl_in_terminal(typed.home, *sixth, "0 0 3 * * *", **told))
+    assert (seen.code, "the last is read as a year" in seen.out, " 3 " in seen.out.split("Next: ")[1]) == (
+        0,
+        True,
+        True,
+    )
+    seen = await asyncio.to_thread(lambda: pawl_in_terminal(typed.home, *sixth, "0 3 * * * 2099", **told))
+    assert (seen.code, "year" in seen.out) == (0, False)
+
+
 async def test_a_new_one_needs_its_times_and_a_model(typed: Typed, repository: Path) -> None:
-    timeless = await typed("triage", "--repo", str(repository))
-    assert (timeless.code, "--cron" in timeless.error["next"]) == (Exit.USAGE, True)
+    for more in ((), ("--dry-run",)):
+        timeless = await typed("triage", "--repo", str(repository), *more)
+        assert (timeless.code, "--cron" in timeless.error["next"]) == (Exit.USAGE, True)
     modelless = await typed("triage", "--repo", str(repository), *WEEKDAYS, PAWL_MODEL="")
     assert (modelless.code, modelless.error["message"]) == (Exit.USAGE, "No model is named.")
 
