@@ -27,7 +27,7 @@ HEADER = """\
 ## What triage knows of this repository. Pawl writes it; you may edit it at any time, and what you write wins.
 ##   standing  how a finding stands; write another of these words and Pawl goes by it:
 ##     waiting   it is true and did not fit into the night: the first of the next one
-##     reported  it is in the report        ticketed  it has a ticket      started  its ticket is being worked on
+##     reported  it is in the report        ticketed  it has a ticket      started  its ticket was started
 ##     refuted   its command does not fail  fixed     it is mended; when it comes back, it is raised anew
 ##     ignored   you do not want to hear of it
 ##   note      your words; Pawl never touches them. Comments and keys of your own stay, too.
