@@ -126,6 +126,10 @@ def test_a_ticket_nobody_watches_holds_nothing_a_model_chose() -> None:
             "Not finished: No disk. The next night looks at the same again. 0 new findings. No model was asked.",
         ),
         (
+            {"trouble": "It is gone.", "gone": "It is gone."},  # its schedule pauses itself
+            "Not finished: It is gone. 0 new findings. No model was asked.",
+        ),
+        (
             {"asked": True, "spend": None, "warning": "The bill could not be read."},
             "The bill could not be read. 0 new findings.",
         ),

@@ -108,7 +108,8 @@ def says(night: NightOutcome, since: datetime) -> str:
     told = f"Written: {', '.join(night.tickets)}." if night.tickets else ""
     silent = "Nobody was told anything." if night.silent else ""
     started = f"Started: {', '.join(night.started)}." if night.started else ""
-    trouble = f"Not finished: {night.trouble} The next night looks at the same again." if night.trouble else ""
+    again = "" if night.gone else " The next night looks at the same again."
+    trouble = f"Not finished: {night.trouble}{again}" if night.trouble else ""
     found = f"{', '.join(number for number in numbers if number)}."
     parts = (night.warning, trouble, found, told, silent, started, _paid(night))
     return " ".join(part for part in parts if part)
