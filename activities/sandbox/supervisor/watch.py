@@ -39,6 +39,12 @@ class DiskWatch:
         self._rest_until = 0.0
 
     def exceeded(self) -> bool:
+        try:
+            return self._is_over()
+        except FileNotFoundError:  # the sandbox is being removed, and whoever does so ends us
+            return False
+
+    def _is_over(self) -> bool:
         now = time.monotonic()
         grown = self._free - self._room()
         if now < self._rest_until or (self._known + grown <= self._limit and now < self._seen + self._INTERVAL):
@@ -50,8 +56,11 @@ class DiskWatch:
     def exceeded_at_end(self) -> bool:
         """Whether the command ended over the limit, without having been caught at it."""
         is_long = time.monotonic() - self._seen > max(self._SHORT, _SHARE * self._took)
-        if is_long or self._free - self._room() > self._limit // 16 or self._known > self._limit:
-            self.measure()
+        try:
+            if is_long or self._free - self._room() > self._limit // 16 or self._known > self._limit:
+                self.measure()
+        except FileNotFoundError:  # as above
+            return False
         return self._known > self._allowed
 
     def measure(self) -> None:

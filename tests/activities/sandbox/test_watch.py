@@ -44,3 +44,13 @@ def test_a_command_that_took_its_time_is_measured_though_others_have_freed_as_mu
     assert not watch.exceeded_at_end(), "it was short"
     monkeypatch.setattr(DiskWatch, "_SHORT", 0)
     assert watch.exceeded_at_end()
+
+
+def test_a_folder_that_is_taken_away_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its supervisor has to see the proxy write down what left, and that is killed where the supervisor dies first."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setattr(DiskWatch, "_SHORT", 0)
+    watch = DiskWatch(str(work), 1 << 20, str(tmp_path / "usage"))
+    work.rename(tmp_path / "gone")
+    assert (watch.exceeded(), watch.exceeded_at_end()) == (False, False)
